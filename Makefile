@@ -1,0 +1,61 @@
+# crowdlog: every target sets up what it needs. `make help` explains them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEPENDENCIES := setup.py pyproject.toml
+
+.DEFAULT_GOAL := help
+
+help: ## what each target does
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/crowdlog: $(DEPENDENCIES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "crowdlog needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "setuptools>=77" wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/crowdlog
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[check]'
+	@touch $@
+
+run: $(BIN)/crowdlog ## the main job over sample_logs/, and what it published
+	@rm -rf out
+	$(BIN)/crowdlog run sample_logs/vhost_combined --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
+	@echo; echo "Three rows of out/release/pages:"
+	@$(BIN)/python bench/show.py out/release/pages 3
+
+test: $(VENV)/.test ## all tests, a Dask cluster and a portable job service on loopback included
+	$(BIN)/python -m pytest tests
+
+dask-test: $(VENV)/.test ## the flow on a Dask cluster of two workers, and on Beam's portable job service
+	$(BIN)/python -m pytest tests/test_engines.py
+
+check: $(VENV)/.check ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.check ## rewrite the code as `check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+expected: $(VENV)/.test ## rewrite the expected outputs in sample_logs/; review the diff
+	$(BIN)/python tests/expected.py
+
+samples: $(VENV)/.test ## write sample_logs/ anew from its seed
+	$(BIN)/python sample_logs/generate.py
+
+bench: $(VENV)/.test ## what a million lines cost; asserts nothing
+	$(BIN)/python bench/run.py
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help run test dask-test check format expected samples bench clean

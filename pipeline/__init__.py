@@ -1,0 +1,1 @@
+"""When and where: order, files, options and runners."""

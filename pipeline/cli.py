@@ -1,0 +1,166 @@
+"""The command line: `crowdlog COMMAND …`; heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from schemas.trouble import Trouble
+
+VERSION = "0.1.0"
+
+DESCRIPTION = "Only crowds leave the logs: trend tables in which nobody can be found."
+
+EXITS = """\
+exit status:
+  0  done; also when there was nothing new to publish, or everything had to be withheld
+  1  an internal error
+  2  wrong usage, a wrong policy, a missing or corrupt geo database
+  3  input trouble: nothing matched, unreadable, truncated, too many lines rejected
+  4  refused: another run holds the folder, or a check before the commit failed
+  5  the audit found a leak
+Unless it is 0, nothing was published.
+"""
+
+RUN_EXAMPLES = """\
+examples:
+  crowdlog run /var/log/nginx/access.log* --output /srv/trends
+  crowdlog run old.log --output /tmp/look --preview
+  crowdlog run access.log --output out --format '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+  crowdlog run 'logs/*.gz' --output out --workers 2 -- --chunk_bytes=33554432
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one line on an error and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Trouble("E201", f"{message}; see {self.prog} --help")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    main_parser = Parser(
+        prog="crowdlog", description=DESCRIPTION, epilog=EXITS, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    main_parser.add_argument("--version", action="version", version=f"crowdlog {VERSION}")
+    commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _add_run(commands)
+    _add_explain(commands)
+    return main_parser
+
+
+def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
+    run = commands.add_parser(
+        "run", help="read logs, publish trend tables", allow_abbrev=False,
+        description="Read access logs and publish the periods that are closed, covered and not published yet.",
+        epilog=RUN_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    run.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob or URL; plain, .gz, .zst or .bz2")
+    run.add_argument("--output", required=True, type=Path, metavar="DIR", help="DIR/release is what may leave the house")
+    run.add_argument("--policy", type=Path, metavar="FILE", help="crowdlog.toml: sites, routes, time zones, k")
+    run.add_argument("--format", metavar="NAME", help="auto (default), a declared format, or the server's own directive")
+    run.add_argument("--site", metavar="NAME", help="all lines are of this site")
+    run.add_argument("--profile", choices=("internal", "partner"), default="internal", help="for whom (default: internal)")
+    run.add_argument("--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's")
+    run.add_argument("--geo-db", type=Path, metavar="FILE", help="country database (.mmdb) instead of the shipped one")
+    run.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: 1)")
+    run.add_argument("--partial", action="store_true", help="publish periods that the input does not cover, marked so")
+    run.add_argument("--preview", action="store_true", help="only look: open and partial periods too, into DIR/preview")
+    run.add_argument("--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines stop the run (0.05)")
+    run.add_argument("--key-ref", metavar="file:PATH", help="where workers on other hosts find the run's key")
+    run.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    run.add_argument("--json", action="store_true", help="print the run's record as one JSON object")
+
+
+def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
+    explain = commands.add_parser(
+        "explain", help="show what happens to each field of one line, and why", allow_abbrev=False,
+        description="Show each field of one log line: what happens to it and by which rule.",
+    )  # fmt: skip
+    explain.add_argument("line", nargs="?", metavar="LINE", help="the line; - or nothing reads standard input")
+    explain.add_argument("--policy", type=Path, metavar="FILE")
+    explain.add_argument("--format", metavar="NAME")
+    explain.add_argument("--site", metavar="NAME")
+    explain.add_argument("--geo-db", type=Path, metavar="FILE")
+    explain.add_argument("--json", action="store_true")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return dispatch(arguments)
+    except Trouble as trouble:
+        print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
+        return trouble.exit
+    except KeyboardInterrupt:
+        print("crowdlog: stopped; nothing was published", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("CROWDLOG_DEBUG") == "1":
+            raise
+        print(f"crowdlog: E101: an internal error ({type(error).__name__}); CROWDLOG_DEBUG=1 shows more", file=sys.stderr)
+        return 1
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Parse strictly and call the command; what stands behind `--` is Beam's."""
+    ours, beam = arguments, []
+    if arguments[:1] == ["run"] and "--" in arguments:
+        at = arguments.index("--")
+        ours, beam = arguments[:at], arguments[at + 1 :]
+    options = parser().parse_args(ours)
+    return {"run": run_command, "explain": explain_command}[options.command](options, tuple(beam))
+
+
+def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
+    """`crowdlog run`."""
+    check_run(options)
+    from pipeline.options import Wanted
+    from pipeline.run import run
+    from pipeline.summary import summary
+
+    given = {key: value for key, value in vars(options).items() if key != "command"}
+    outcome = run(Wanted(**{**given, "inputs": tuple(options.inputs), "beam": beam}))
+    if not options.quiet:
+        print(summary(outcome, options.output), file=sys.stderr)
+    if options.json:
+        print(json.dumps(outcome.record, sort_keys=True))
+    return 0
+
+
+def check_run(options: argparse.Namespace) -> None:
+    """What argparse cannot say."""
+    if options.workers < 1:
+        raise Trouble("E201", f"--workers is {options.workers}, expected at least 1")
+    if not 0 <= options.max_reject_rate <= 1:
+        raise Trouble("E201", f"--max-reject-rate is {options.max_reject_rate}, expected 0 to 1")
+    if options.partial and options.preview:
+        raise Trouble("E201", "--preview shows partial periods anyway; leave --partial out")
+    if "://" in str(options.output):
+        raise Trouble("E201", "--output is a folder on a file system that all workers share, not a URL")
+    if options.output.exists() and not options.output.is_dir():
+        raise Trouble("E201", f"--output: {options.output} is not a folder")
+    if options.key_ref and not options.key_ref.startswith("file:"):
+        raise Trouble("E201", "--key-ref is file:PATH")
+
+
+def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog explain`."""
+    from pipeline.explain import explain
+
+    line = options.line
+    if line in (None, "-"):
+        line = sys.stdin.readline()
+    print(explain(os.fsencode(line.rstrip("\n")), options))
+    return 0

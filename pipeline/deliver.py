@@ -1,0 +1,177 @@
+"""Stage and Publish: the last two stages; Parquet files first, then one commit for all of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline import conservation, publish, sink
+from pipeline.entry import FileRead
+from pipeline.job import Job
+from pipeline.ledger import Ledger
+from pipeline.sink import Staged
+from schemas.stages import Accounts
+from schemas.trouble import Trouble, only_codes
+from transforms import accounts as accounting
+from transforms.guard import SiteRelease
+from transforms.periods import as_date
+
+TOGETHER = 0  # the one key under which all sites meet
+
+
+class Stage(beam.PTransform):
+    """(SiteRelease, Accounts) → what was staged, as JSON under one key."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+    def expand(self, sites: beam.PCollection[tuple[SiteRelease, Accounts]]) -> beam.PCollection[tuple[int, bytes]]:
+        return sites | "StageSite" >> beam.ParDo(StageSite(self.job))
+
+
+class StageSite(beam.DoFn):
+    """Writes one site's tables to the staging folder; the same bytes whenever a bundle is replayed."""
+
+    def __init__(self, job: Job) -> None:
+        self.root, self.run_id, self.folder = job.root, job.run_id, job.folder
+
+    def process(self, site: tuple[SiteRelease, Accounts]) -> Iterable[tuple[int, bytes]]:
+        released, accounts = site
+        with only_codes():
+            if committed(Path(self.root), self.run_id):  # a replay behind the commit has nothing to add
+                staged: list[Staged] = []
+            else:
+                staged = [sink.stage(Path(self.root), self.run_id, self.folder, one) for one in released.released]
+            record = {
+                "site": released.site,
+                "counts": released.counts,
+                "periods": released.periods,
+                "missing": released.missing,
+                "staged": [{**asdict(one), "date": one.date.isoformat()} for one in staged],
+                "accounts": accounting.to_bytes(accounts).decode(),
+            }
+            yield TOGETHER, json.dumps(record).encode()
+
+
+class Publish(beam.PTransform):
+    """What was staged → one commit with ledger entry, manifest and run.json; yields the run's number of tables."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+    def expand(self, staged: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[int]:
+        return staged | "Together" >> beam.GroupByKey() | "Commit" >> beam.ParDo(Commit(self.job))
+
+
+class Commit(beam.DoFn):
+    """Checks that everything adds up, then commits. Replays change nothing."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def process(self, together: tuple[int, Iterable[bytes]]) -> Iterable[int]:
+        _, contents = together
+        with only_codes():
+            sites = sorted((json.loads(content) for content in contents), key=lambda record: record["site"])
+            yield finish(self.job, sites, accounting.from_bytes(sites[0]["accounts"].encode()))
+
+
+def committed(root: Path, run_id: str) -> bool:
+    """Whether the ledger has this run."""
+    return any(entry.run_id == run_id for entry in Ledger.load(root).entries)
+
+
+def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
+    """Check, commit and record a run; `sites` are the records of Stage. Returns the number of periods decided."""
+    root = Path(job.root)
+    if not committed(root, job.run_id):
+        record = describe(job, sites, accounts)
+        staged = [Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]]
+        check(job, record, staged)
+        if job.preview:
+            publish.preview(root, job.run_id, staged)
+        elif staged:
+            publish.commit(
+                root,
+                staged,
+                run_id=job.run_id,
+                profile=job.profile,
+                committed=job.committed,
+                provenance=job.provenance,
+                files_read=files_read(job, accounts),
+                files_skipped=job.skipped,
+            )
+        publish.write_run(root, job.run_id, record)
+    return sum(len(site["periods"]) for site in sites)
+
+
+def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
+    """Refuse what does not add up, and a log of which too little could be read."""
+    written: Counter[str] = Counter()
+    for one in staged:
+        written[one.table] += one.events
+    conservation.check(record, written)
+    rejected = sum(record["rejected"].values())
+    read = record["parsed"] + rejected
+    if read and rejected / read > job.max_reject_rate:
+        raise Trouble(
+            "E305",
+            f"{rejected:,} of {read:,} lines were rejected ({rejected / read:.1%}), more than --max-reject-rate"
+            f" {job.max_reject_rate:g} allows; nothing was published. Is --format right?",
+        )
+
+
+def files_read(job: Job, accounts: Accounts) -> list[FileRead]:
+    """The files of this run as the ledger keeps them."""
+    days: dict[int, dict[str, dict[dt.date, int]]] = {}
+    for (file, site, day), count in accounts.days.items():
+        days.setdefault(file, {}).setdefault(site, {})[as_date(day)] = count
+    return [
+        FileRead(one.sha256, one.bytes, *accounts.edges.get(number, (None, None)), days.get(number, {}))
+        for number, one in enumerate(job.inputs)
+    ]
+
+
+def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[str, Any]:
+    """The content of run.json (DESIGN.md 4.2): exact counts, for the house alone."""
+    tables = {}
+    for table in job.trends.tables:
+        counts = Counter[str]()
+        for site in sites:
+            counts.update(site["counts"].get(table.name, {}))
+        tables[table.name] = {"not_applicable": accounts.not_applicable[table.name], **counts}
+    found: Counter[tuple[str, dt.date]] = Counter()
+    for (_, site, day), count in accounts.days.items():
+        found[(site, as_date(day))] += count
+    ledger = Ledger.load(Path(job.root))
+    return {
+        "run": job.run_id,
+        "profile": job.profile,
+        "preview": job.preview,
+        "k": job.policy.k,
+        "policy": job.policy.digest,
+        "lines": accounts.lines,
+        "skipped": dict(sorted(accounts.skipped.items())),
+        "parsed": accounts.parsed,
+        "rejected": dict(sorted(accounts.rejected.items())),
+        "noted": dict(sorted(accounts.noted.items())),
+        "files": len(job.inputs),
+        "files_skipped": len(job.skipped) + job.repeated,
+        "late": ledger.late(job.profile, found, job.skipped),
+        "tables": tables,
+        "periods": [period for site in sites for period in site["periods"]],
+        "missing": {site["site"]: site["missing"] for site in sites if site["missing"]},
+        "shapes": [
+            {"reason": reason, "shape": shape, "lines": count}
+            for (reason, shape), count in sorted(accounts.shapes.items(), key=lambda item: (-item[1], item[0]))[: accounting.SHAPES]
+        ],
+    }

@@ -1,0 +1,38 @@
+"""The flow, one way only: every stage by name, in order."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+
+from pipeline.deliver import Publish, Stage
+from pipeline.job import Job
+from pipeline.launcher import Reporter
+from pipeline.source import Read
+from schemas.stages import Range
+from transforms.anonymise import Anonymise
+from transforms.fused import Fused
+from transforms.guard import Guard
+from transforms.merge import Gather, Merge
+from transforms.parse import Parse
+from transforms.tally import Tally
+
+
+def flow(pipeline: beam.Pipeline, job: Job, reporter: Reporter | None = None) -> beam.PCollection[int]:
+    """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2)."""
+    return (
+        pipeline
+        | "Plan" >> beam.Create(job.ranges, reshuffle=False).with_output_types(Range)
+        | "Spread" >> beam.Reshuffle()  # the only fusion break before Merge: ~100 bytes a Range, no content
+        | "Digest"  # one fused stage: raw lines never leave it
+        >> Fused(
+            Read(job.chunk_bytes, reporter),  # Range → Chunk
+            Parse(job.policy, job.fields, job.directives),  # Chunk → Events
+            Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, job.key),  # Events → PseudonymousEvents
+            Tally(job.policy, job.trends, job.shares, job.key),  # PseudonymousEvents → Sealed
+        )
+        | "Merge" >> Merge(job.key)  # (number, sealed tally), one a number
+        | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
+        | "Guard" >> Guard(job.policy, job.trends, job.calendar, job.key)  # Released: k neighbourhoods a row
+        | "Stage" >> Stage(job)  # Parquet in a staging folder
+        | "Publish" >> Publish(job)  # one commit
+    )

@@ -1,0 +1,59 @@
+"""Job: all that a run's graph is built from. Paths, digests and declarations; no key and no content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.entry import FOLDERS, Provenance
+from schemas.load import Fields, Trends
+from schemas.policy import Policy
+from schemas.stages import Range
+from transforms.guard import Calendar
+from transforms.keys import KeyReference
+
+
+@dataclass(frozen=True)
+class InputDigest:
+    """An input file as it is read: its name for messages, sha256 and size in bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
+    that are not; `repeated` counts files with the bytes of another. The key is set when the launcher has made it.
+    """
+
+    root: str
+    run_id: str
+    profile: str
+    preview: bool
+    committed: str
+    policy: Policy
+    fields: Fields
+    trends: Trends
+    forced_site: str | None
+    geo_db: str
+    max_reject_rate: float
+    inputs: tuple[InputDigest, ...]
+    skipped: tuple[str, ...]
+    repeated: int
+    ranges: tuple[Range, ...]
+    directives: dict[str, str]
+    shares: int
+    chunk_bytes: int
+    calendar: Calendar
+    provenance: Provenance
+    key: KeyReference | None
+
+    @property
+    def folder(self) -> str:
+        """The folder that is published to."""
+        return "preview" if self.preview else FOLDERS[self.profile]
+
+    @property
+    def sites(self) -> int:
+        return len(self.policy.all_sites)

@@ -1,0 +1,110 @@
+"""Launcher: the socket on which a run hands its key to workers of this host and hears how far they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from transforms import keys
+from transforms.keys import KeyReference
+
+Listener = Callable[[int, int], None]  # bytes of input done, lines read; both since the last call
+
+
+class Launcher:
+    """Context of a run: makes the key before any worker starts, and forgets it with the run.
+
+    The key is in this process's memory only. The job graph has the socket's path; the socket is 0600 in a 0700 folder
+    and answers this user's processes alone. With `key_ref` (file:PATH) workers elsewhere read the key themselves.
+    """
+
+    def __init__(self, listener: Listener, key_ref: str | None = None) -> None:
+        self._listener = listener
+        self._folder = Path(tempfile.mkdtemp(prefix="crowdlog-", dir=os.environ.get("XDG_RUNTIME_DIR") or None))
+        self._path = self._folder / "run"
+        self._key = secrets.token_bytes(keys.SIZE)
+        self.key = KeyReference(key_ref or f"socket:{self._path}")
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def __enter__(self) -> Launcher:
+        if self.key.text.startswith("socket:"):
+            keys.hold(self.key.text, self._key)
+        else:
+            self.key.fetch()
+        _listeners[str(self._path)] = self._listener
+        self._server.bind(str(self._path))
+        self._path.chmod(0o600)
+        self._server.listen(64)
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        keys.forget(self.key.text)
+        _listeners.pop(str(self._path), None)
+
+    @property
+    def reporter(self) -> Reporter:
+        return Reporter(str(self._path))
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                line, _ = self._server.accept()
+            except OSError:
+                return  # closed: the run is over
+            threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+
+    def _answer(self, line: socket.socket) -> None:
+        with line, contextlib.suppress(OSError, ValueError):
+            if _user_of(line) != os.getuid():
+                return
+            for message in line.makefile("rb"):
+                if message == b"key\n":
+                    line.sendall(self._key)
+                else:
+                    done, lines = message.split()
+                    self._listener(int(done), int(lines))
+
+
+def _user_of(line: socket.socket) -> int:
+    """User id of the process at the other end; the 0600 socket alone guards where the system does not tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.getuid()
+    _, user, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(user)
+
+
+_listeners: dict[str, Listener] = {}  # of this process: its own workers need no socket
+
+
+class Reporter:
+    """What workers call to say how far they are. Pickles as a path; never fails a run."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._line: socket.socket | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"path": self.path, "_line": None}
+
+    def __call__(self, done: int, lines: int) -> None:
+        if listener := _listeners.get(self.path):
+            listener(done, lines)
+            return
+        with contextlib.suppress(OSError):
+            if self._line is None:
+                self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                self._line.connect(self.path)
+            self._line.sendall(b"%d %d\n" % (done, lines))
+

@@ -1,0 +1,167 @@
+"""The ledger: one file a commit, never changed, chained by digests; what was published and which files were read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, create_once, make_folder
+from pipeline.entry import GENESIS, Entry, FileRead, Period, from_bytes, to_bytes
+from schemas.trouble import Trouble
+from transforms.periods import as_date, as_day, span
+
+NAME = re.compile(r"\d{8}\.json")
+
+SiteDay = tuple[str, dt.date]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries, in order, and the sha256 of the last one's bytes. Everything it answers is for one profile."""
+
+    entries: tuple[Entry, ...] = ()
+    tail: str = GENESIS
+
+    @classmethod
+    def load(cls, root: Path) -> Ledger:
+        """Read DIR/internal/ledger. Raises Trouble E402, naming the file, when one is missing, changed or no entry."""
+        files = sorted(file for file in folder_of(root).glob("*.json") if NAME.fullmatch(file.name))
+        entries: list[Entry] = []
+        tail = GENESIS
+        for number, file in enumerate(files, start=1):
+            if file.name != _name(number):
+                raise Trouble("E402", f"{folder_of(root) / _name(number)} is missing: restore it from a backup")
+            content = file.read_bytes()
+            try:
+                entry = from_bytes(content)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                raise Trouble("E402", f"{file} is not a ledger entry: restore it from a backup") from None
+            if entry.number != number or entry.previous != tail:
+                raise Trouble("E402", f"{file} does not follow the entry before it: one of the two was changed")
+            entries.append(entry)
+            tail = hashlib.sha256(content).hexdigest()
+        return cls(tuple(entries), tail)
+
+    def append(self, root: Path, entry: Entry) -> Ledger:
+        """Write the next entry, which is the commit, and return the ledger with it.
+
+        Raises Trouble E403 when it would publish a day of a table a second time, E402 when it is not the next.
+        """
+        self._refuse_second(entry)
+        if entry.number != len(self.entries) + 1 or entry.previous != self.tail:
+            raise Trouble("E402", f"entry {entry.number} does not follow entry {len(self.entries)}")
+        folder = make_folder(root, "internal", "ledger", mode=PRIVATE_FOLDER)
+        content = to_bytes(entry)
+        try:
+            create_once(folder / _name(entry.number), content, PRIVATE_FILE)
+        except FileExistsError:
+            raise Trouble("E402", f"{folder / _name(entry.number)} is already there: start again") from None
+        return Ledger((*self.entries, entry), hashlib.sha256(content).hexdigest())
+
+    def _refuse_second(self, entry: Entry) -> None:
+        taken: set[tuple[str, str, int]] = set()
+        for period in entry.periods:
+            days = {(period.site, period.table, day) for day in _days(period.grain, period.date)}
+            if days & taken or self.overlaps(entry.profile, period.site, period.table, period.grain, period.date):
+                raise Trouble("E403", f"{period.path} has a day that is published already; it is published once")
+            taken |= days
+
+    def published(self, profile: str) -> dict[tuple[str, str, str, dt.date], Period]:
+        """The periods that are decided, by (site, table, grain, first day); also those of which nothing came out."""
+        return {
+            (period.site, period.table, period.grain, period.date): period
+            for entry in self.entries
+            if entry.profile == profile
+            for period in entry.periods
+        }
+
+    def overlaps(self, profile: str, site: str, table: str, grain: str, date: dt.date) -> bool:
+        """Whether any day of the period that holds `date` is published already, under whatever grain."""
+        return not self._covered.get((profile, site, table), set()).isdisjoint(_days(grain, date))
+
+    @cached_property
+    def _covered(self) -> dict[tuple[str, str, str], set[int]]:
+        """(profile, site, table) → the days (since 1970-01-01) of its published periods."""
+        covered: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+        for entry in self.entries:
+            for period in entry.periods:
+                covered[entry.profile, period.site, period.table].update(_days(period.grain, period.date))
+        return dict(covered)
+
+    @cached_property
+    def _read(self) -> dict[str, FileRead]:
+        """sha256 → the file, as the latest entry has it."""
+        return {file.sha256: file for entry in self.entries for file in entry.files_read}
+
+    def skippable(self, profile: str, digest: str, tables_by_site: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether a file can add nothing: it was read in full, and all its days are published for every table.
+
+        `tables_by_site` has the grain of each table of each site. A file without events, or with a site that is not
+        in there, is read again: the policy may have changed.
+        """
+        file = self._read.get(digest)
+        if file is None or not any(file.days.values()):
+            return False
+        return all(
+            site in tables_by_site
+            and all(self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in days)
+            for site, days in file.days.items()
+        )
+
+    def events(self, profile: str) -> dict[SiteDay, int]:
+        """Events of each published day by (site, date): the most that one run had of it since it was published.
+
+        A run has what its input files hold, each digest once, read or skipped. Runs are not added up: a growing log is
+        read again under another digest each night.
+        """
+        known: dict[str, FileRead] = {}
+        most: dict[SiteDay, int] = {}
+        for entry in self.entries:
+            known.update({file.sha256: file for file in entry.files_read})
+            if entry.profile != profile:
+                continue
+            had = _sum_days(known, {file.sha256 for file in entry.files_read} | set(entry.files_skipped))
+            for period in entry.periods:
+                for day in _days(period.grain, period.date):
+                    most.setdefault((period.site, as_date(day)), 0)
+            for key in most.keys() & had.keys():
+                most[key] = max(most[key], had[key])
+        return most
+
+    def late(self, profile: str, found: Mapping[SiteDay, int], skipped: Iterable[str]) -> int:
+        """Events of published days that the ledger did not know: found now, plus those of skipped files, minus its own.
+
+        `found` counts this run's parsed events by (site, date), `skipped` are digests of files that were not read.
+        """
+        total = _sum_days(self._read, set(skipped))
+        total.update(found)
+        return sum(max(0, total[key] - known) for key, known in self.events(profile).items())
+
+
+def folder_of(root: Path) -> Path:
+    """Where the entries are."""
+    return root / "internal" / "ledger"
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}.json"
+
+
+def _days(grain: str, date: dt.date) -> range:
+    return range(*span(as_day(date), grain))
+
+
+def _sum_days(known: Mapping[str, FileRead], digests: Iterable[str]) -> Counter[SiteDay]:
+    """Events by (site, date) in those of the files that are known."""
+    total: Counter[SiteDay] = Counter()
+    for digest in digests:
+        if digest in known:
+            for site, days in known[digest].days.items():
+                total.update({(site, date): count for date, count in days.items()})
+    return total

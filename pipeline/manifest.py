@@ -1,0 +1,56 @@
+"""The manifest of a release folder, made from the ledger alone: what each file is and by what it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.durable import PUBLIC_FILE, PUBLIC_FOLDER, make_folder, sync_folders, write_whole
+from pipeline.entry import FOLDERS, Entry
+from pipeline.ledger import Ledger
+
+NAME = "manifest.json"
+
+
+def render(ledger: Ledger, profile: str) -> bytes:
+    """The manifest of a profile as JSON: no clock and no run in it, so equal releases have equal manifests."""
+    files = {
+        path: facts for entry in ledger.entries if entry.profile == profile for path, facts in _facts(entry).items()
+    }
+    return (json.dumps({"profile": profile, "files": files}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _facts(entry: Entry) -> dict[str, dict[str, Any]]:
+    by = entry.provenance
+    partial = {period.path for period in entry.periods if period.partial}
+    return {
+        file.path: {
+            "k": by.k,
+            "rows": file.rows,
+            "sha256": file.sha256,
+            "policy": by.policy_digest,
+            "coverage": "partial" if file.path in partial else "whole",
+            "geo_built": by.geo,
+            "agents": by.agents,
+            "bots": by.bots,
+            "suffixes": by.suffixes,
+            "program": by.program,
+        }
+        for file in entry.files
+    }
+
+
+def rebuild(root: Path, ledger: Ledger) -> None:
+    """Write the manifest of every profile that has an entry, where it differs from what the ledger says."""
+    for profile, name in FOLDERS.items():
+        if not any(entry.profile == profile for entry in ledger.entries):
+            continue
+        folder = make_folder(root, name, mode=PUBLIC_FOLDER)
+        for part in folder.glob(f".{NAME}.*.tmp"):
+            part.unlink()
+        content = render(ledger, profile)
+        file = folder / NAME
+        if not file.exists() or file.read_bytes() != content:
+            write_whole(file, content, PUBLIC_FILE)
+            sync_folders([folder])

@@ -1,0 +1,90 @@
+"""What a run is asked for, and Beam's own options behind `--`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.trouble import Trouble
+
+FN_API = "FnApiRunner"
+LOCAL = ("", FN_API, "DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The command line of `crowdlog run`."""
+
+    inputs: tuple[str, ...]
+    output: Path
+    policy: Path | None = None
+    format: str | None = None
+    site: str | None = None
+    profile: str = "internal"
+    k: int | None = None
+    geo_db: Path | None = None
+    workers: int = 1
+    partial: bool = False
+    preview: bool = False
+    max_reject_rate: float = 0.05
+    quiet: bool = False
+    json: bool = False
+    key_ref: str | None = None
+    beam: tuple[str, ...] = ()
+
+
+def engine(wanted: Wanted) -> tuple[Any, Any, int | None]:
+    """(runner, PipelineOptions, chunk bytes or None). Raises Trouble E201 for what Beam does not know or we refuse."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    own.add_argument("--runner", default="")
+    own.add_argument("--chunk_bytes", type=int)
+    try:
+        ours, flags = own.parse_known_args(list(wanted.beam))
+    except argparse.ArgumentError as error:
+        raise Trouble("E201", f"behind --: {error}") from None
+    if ours.chunk_bytes is not None and ours.chunk_bytes < 1 << 16:
+        raise Trouble("E201", f"--chunk_bytes is {ours.chunk_bytes}, expected at least 65536")
+    if any("multi_threading" in flag for flag in flags):
+        raise Trouble("E201", "direct_running_mode=multi_threading loses data with Arrow coders; use --workers N")
+    if ours.runner.rsplit(".", 1)[-1] in LOCAL:
+        return *_local(wanted.workers, flags), ours.chunk_bytes
+    if wanted.workers != 1:
+        raise Trouble("E201", f"--workers is for the local engine; tell {ours.runner} its own way behind --")
+    return *_other(ours.runner, flags), ours.chunk_bytes
+
+
+def _local(workers: int, flags: Sequence[str]) -> tuple[Any, Any]:
+    """FnApiRunner by name: DirectRunner may choose another engine (DESIGN.md 5.1)."""
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    mode = [f"--direct_running_mode={'multi_processing' if workers > 1 else 'in_memory'}", f"--direct_num_workers={workers}"]
+    return FnApiRunner(), _checked([*flags, *mode])
+
+
+def _other(runner: str, flags: Sequence[str]) -> tuple[Any, Any]:
+    from apache_beam.runners.runner import create_runner
+
+    try:
+        made = create_runner(runner)
+    except (ImportError, ValueError, AttributeError):
+        raise Trouble("E201", f"no runner {runner} is installed here") from None
+    return made, _checked([*flags, f"--runner={runner}"])
+
+
+def _checked(flags: Sequence[str]) -> Any:
+    """PipelineOptions, refusing flags that no part of Beam declares: a misspelt one must not be ignored."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False, conflict_handler="resolve")
+    for kind in PipelineOptions.__subclasses__():
+        kind._add_argparse_args(parser)
+    try:
+        _, unknown = parser.parse_known_args(list(flags))
+    except argparse.ArgumentError as error:
+        raise Trouble("E201", f"behind --: {error}") from None
+    if unknown:
+        raise Trouble("E201", f"behind --: Beam has no option {unknown[0].split('=')[0]}")
+    return PipelineOptions(list(flags))

@@ -1,0 +1,227 @@
+"""Run: one nightly job from command line to commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pipeline import lock, publish
+from pipeline.entry import Provenance
+from pipeline.job import InputDigest, Job
+from pipeline.launcher import Launcher
+from pipeline.ledger import Ledger
+from pipeline.options import Wanted, engine
+from pipeline.periods_index import covered_days, known_edges
+from pipeline.progress import Progress
+from pipeline.source import CHUNK, Input, digest, find, head, plan
+from schemas import load
+from schemas.load import DeclarationError
+from schemas.policy import K_FLOOR, Policy, read_policy
+from schemas.trouble import Trouble, from_text
+from transforms.geography import Countries, GeographyError
+from transforms.guard import Calendar
+from transforms.parsers.detect import detect
+from transforms.parsers.directive import DirectiveError, compile_layout
+
+RANGE = 256 << 20  # bytes of a Range at most
+SHARE = 128 << 20  # bytes of input for each share of the neighbourhoods
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: its record (run.json), the inputs' names, and how long it took in seconds."""
+
+    record: Mapping[str, Any]
+    inputs: Sequence[str]
+    warnings: Sequence[str]
+    seconds: float
+
+
+def run(wanted: Wanted, now: int | None = None) -> Outcome:
+    """Do the whole job. `now` is the clock in seconds since the epoch. Raises Trouble; then nothing was published."""
+    began = time.monotonic()
+    quiet_engine()
+    now = int(time.time()) if now is None else now
+    policy = chosen_policy(wanted)
+    countries = chosen_database(wanted)
+    runner, options, chunk_bytes = engine(wanted)
+    inputs = find(wanted.inputs)
+    with lock.hold(wanted.output):
+        warnings = publish.recover(wanted.output)
+        job, fresh = prepare(wanted, policy, countries, inputs, now, chunk_bytes or CHUNK)
+        if job.ranges:
+            execute(job, runner, options, wanted, sum(source.size for source in fresh))
+            record = json.loads((wanted.output / "internal" / "runs" / job.run_id / "run.json").read_text())
+        else:
+            record = nothing_to_read(job)
+    return Outcome(record, [source.path for source in inputs], warnings, time.monotonic() - began)
+
+
+def chosen_policy(wanted: Wanted) -> Policy:
+    """The policy with what the command line adds. Raises Trouble E202."""
+    if wanted.profile != "internal":
+        raise Trouble("E201", "--profile partner: this version publishes the internal profile only")
+    try:
+        policy = read_policy(wanted.policy)
+        if wanted.k is not None:
+            load.expect("--k", "K", wanted.k, f"a whole number of at least {K_FLOOR}", wanted.k >= K_FLOOR)
+            policy = replace(policy, k=max(policy.k, wanted.k))
+        return policy.with_site(wanted.site) if wanted.site else policy
+    except DeclarationError as error:
+        raise Trouble("E202", str(error)) from None
+
+
+def chosen_database(wanted: Wanted) -> Countries:
+    """The country database, opened and checked. Raises Trouble E203."""
+    path = wanted.geo_db or Path(str(resources.files("schemas") / "geo" / "dbip-country.mmdb"))
+    try:
+        return Countries(str(path.absolute()))
+    except GeographyError as error:
+        raise Trouble("E203", str(error)) from None
+
+
+def prepare(
+    wanted: Wanted, policy: Policy, countries: Countries, inputs: Sequence[Input], now: int, chunk_bytes: int
+) -> tuple[Job, list[Input]]:
+    """The Job, and the inputs that it reads: not those whose events are all published."""
+    ledger = Ledger.load(wanted.output)
+    grains = {site.name: {t.name: site.grain(t.name) for t in load.trends().tables} for site in policy.all_sites}
+    fresh: list[Input] = []
+    digests: list[InputDigest] = []
+    skipped: set[str] = set()
+    repeated = 0
+    for source in inputs:
+        sha256 = digest(source)
+        if sha256 in {one.sha256 for one in digests} | skipped:
+            repeated += 1  # the same bytes under two names are the same requests
+        elif ledger.skippable(wanted.profile, sha256, grains):
+            skipped.add(sha256)
+        else:
+            fresh.append(source)
+            digests.append(InputDigest(source.name, sha256, source.size))
+    directives, names = chosen_formats(wanted, policy, fresh)
+    total = sum(source.size * (10 if source.packed else 1) for source in fresh)
+    target = max(chunk_bytes, min(RANGE, total // (8 * max(wanted.workers, 4))))
+    first, last = known_edges(ledger, skipped)
+    job = Job(
+        root=str(wanted.output.absolute()),
+        run_id=f"{dt.datetime.fromtimestamp(now, dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        profile=wanted.profile,
+        preview=wanted.preview,
+        committed=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
+        policy=policy,
+        fields=load.fields(),
+        trends=load.trends(),
+        forced_site=wanted.site,
+        geo_db=str(countries.path),
+        max_reject_rate=wanted.max_reject_rate,
+        inputs=tuple(digests),
+        skipped=tuple(sorted(skipped)),
+        repeated=repeated,
+        ranges=tuple(plan(fresh, names, target)),
+        directives=directives,
+        shares=max(1, min(64, -(-total // SHARE))),
+        chunk_bytes=chunk_bytes,
+        calendar=Calendar(now, covered_days(ledger, wanted.profile), first, last, wanted.partial, wanted.preview),
+        provenance=provenance(policy, countries),
+        key=None,
+    )
+    return job, fresh
+
+
+def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, str], list[str]]:
+    """(directive by format name, format name of each input). Raises Trouble E201, E304."""
+    known = {name: one.directive for name, one in {**load.formats(), **policy.formats}.items()}
+    asked = wanted.format or policy.format
+    try:
+        if asked == "auto":
+            layouts = {name: compile_layout(directive) for name, directive in known.items()}
+            names = [detected(source, layouts) for source in inputs]
+        elif asked in known:
+            names = [asked] * len(inputs)
+        else:
+            compile_layout(asked)
+            known["(given)"] = asked
+            names = ["(given)"] * len(inputs)
+    except DirectiveError as error:
+        raise Trouble("E201", f"--format: {error}") from None
+    return {name: known[name] for name in set(names)}, names
+
+
+def detected(source: Input, layouts: Mapping[str, Any]) -> str:
+    """The format of an input by its first lines; an empty one fits any."""
+    lines = [line for line in head(source) if line.strip()]
+    if not lines:
+        return next(iter(layouts))
+    try:
+        name, _ = detect(lines, layouts)
+    except DirectiveError as error:
+        raise Trouble("E304", f"{source.path}: {error}. Name it with --format") from None
+    return name
+
+
+def provenance(policy: Policy, countries: Countries) -> Provenance:
+    """By what this run publishes."""
+    version = importlib.metadata.version
+    return Provenance(
+        policy_digest=policy.digest,
+        k=policy.k,
+        program=version("crowdlog"),
+        geo=f"{countries.kind} {countries.build_date}",
+        agents=f"ua-parser-builtins {version('ua-parser-builtins')}",
+        bots=f"crawler-user-agents {version('crawler-user-agents')}",
+        suffixes=f"publicsuffixlist {version('publicsuffixlist')}",
+    )
+
+
+def execute(job: Job, runner: Any, options: Any, wanted: Wanted, total: int) -> None:
+    """Build the graph and run it. Raises Trouble."""
+    import apache_beam as beam
+
+    from pipeline.flow import flow
+    from transforms.kernels import calls
+
+    calls.warm()  # once, before workers start: each would compile for itself
+    progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
+    try:
+        with Launcher(progress, wanted.key_ref) as launcher:
+            pipeline = beam.Pipeline(runner=runner, options=options)
+            flow(pipeline, replace(job, key=launcher.key), launcher.reporter)
+            pipeline.run().wait_until_finish()
+    except Trouble:
+        raise
+    except Exception as error:
+        if os.environ.get("CROWDLOG_DEBUG") == "1":
+            raise
+        raise from_text(str(error)) or Trouble("E103", f"the engine failed ({type(error).__name__})") from None
+    finally:
+        progress.clear()
+
+
+def quiet_engine() -> None:
+    """Engines log values and tracebacks; what a run has to say it says itself."""
+    if os.environ.get("CROWDLOG_DEBUG") != "1":
+        logging.disable(logging.CRITICAL)
+
+
+def nothing_to_read(job: Job) -> dict[str, Any]:
+    """The record of a run whose inputs are all published or empty."""
+    from pipeline.deliver import describe
+    from schemas.stages import Accounts
+
+    record = describe(job, [], Accounts())
+    for counts in record["tables"].values():
+        counts.update(dict.fromkeys(("published_before", "open", "partial", "eligible", "published", "withheld"), 0))
+    publish.write_run(Path(job.root), job.run_id, record)
+    return record

@@ -1,0 +1,276 @@
+"""Find, Plan and Read: from what the operator names to line-aligned chunks of bytes."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.stages import Accounts, Chunk, Range
+from schemas.trouble import Trouble
+
+LINE = 64 << 10  # a longer line is rejected, not read
+CHUNK = 16 << 20
+BLOCK = 1 << 20
+PADDING = 64
+PLAIN = (".log", ".txt", ".access", ".clf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".w3c", ".ltsv", "")
+PACKED = (".gz", ".zst", ".bz2")
+REMOTE = ("s3://", "gs://", "hdfs://", "http://", "https://")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input file as it was when the run began: only its first `size` bytes are read."""
+
+    path: str
+    size: int
+    packed: bool
+
+    @property
+    def name(self) -> str:
+        """The file's own name, for messages."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+# ---- Find -----------------------------------------------------------------------------------------------------------
+
+
+def find(patterns: Sequence[str]) -> list[Input]:
+    """Inputs for files, folders, globs and URLs, each once, sorted by path. Raises Trouble E301, E302."""
+    paths = sorted({path for pattern in patterns for path in _expand(pattern)})
+    return [_look_at(path) for path in paths]
+
+
+def _expand(pattern: str) -> list[str]:
+    if pattern == "-":
+        raise Trouble("E201", "standard input has no end that a run can publish up to; give files (scrub and explain read -)")
+    if pattern.startswith(REMOTE):
+        found = _remote_paths(pattern)
+    elif os.path.isdir(pattern):
+        found = [str(file) for file in sorted(Path(pattern).iterdir()) if file.is_file() and not file.name.startswith(".")]
+    elif os.path.exists(pattern):
+        found = [pattern]
+    else:
+        found = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+    if not found:
+        raise Trouble("E301", f"nothing matches {pattern}")
+    return found
+
+
+def _remote_paths(pattern: str) -> list[str]:
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return [found.path for match in FileSystems.match([pattern]) for found in match.metadata_list]
+    except Exception as error:
+        raise Trouble("E302", f"{pattern} cannot be listed ({type(error).__name__})") from None
+
+
+def is_plain(path: str) -> bool:
+    """Whether a name is that of a plain log: a known ending, or a rotation number or date behind one."""
+    ending = os.path.splitext(path)[1].lower()
+    return ending in PLAIN or ending[1:].replace("-", "").isdigit()
+
+
+def _look_at(path: str) -> Input:
+    packed = path.lower().endswith(PACKED)
+    if not packed and not is_plain(path):
+        raise Trouble("E302", f"{path}: unknown ending; known are {' '.join(filter(None, PLAIN + PACKED))} and rotation numbers")
+    with open_bytes(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if packed and size == 0:
+            raise Trouble("E303", f"{path}: a compressed file of 0 bytes is truncated")
+        file.read(1)
+    return Input(path, size, packed)
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """The raw bytes of a file or URL. Raises Trouble E302."""
+    try:
+        if path.startswith(REMOTE):
+            from apache_beam.io.filesystem import CompressionTypes
+            from apache_beam.io.filesystems import FileSystems
+
+            return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return open(path, "rb")
+    except OSError as error:
+        raise Trouble("E302", f"{path}: {error.strerror or type(error).__name__}") from None
+
+
+def digest(source: Input) -> str:
+    """sha256 of the bytes that will be read."""
+    state, left = hashlib.sha256(), source.size
+    with open_bytes(source.path) as file:
+        while left and (block := file.read(min(left, BLOCK))):
+            state.update(block)
+            left -= len(block)
+    if left:
+        raise Trouble("E303", f"{source.path} became shorter while it was read")
+    return state.hexdigest()
+
+
+def head(source: Input, size: int = 256 << 10) -> list[bytes]:
+    """The first whole lines of an input. Raises Trouble E303 when it cannot be unpacked that far."""
+    with open_bytes(source.path) as raw:
+        stream = Bounded(raw, Range(0, source.path, 0, source.size, ""))
+        start = b""
+        for block in stream.lines():
+            start += block
+            if len(start) >= size:
+                break
+    lines = start.split(b"\n")
+    return lines if len(lines) == 1 else lines[:-1]
+
+
+# ---- Plan -----------------------------------------------------------------------------------------------------------
+
+
+def plan(inputs: Sequence[Input], formats: Sequence[str], target: int) -> list[Range]:
+    """Ranges of about `target` bytes, largest first; `formats` are those of the inputs. A packed file is one Range."""
+    ranges = []
+    for number, (source, format_) in enumerate(zip(inputs, formats, strict=True)):
+        step = max(source.size, 1) if source.packed else target
+        for start in range(0, source.size, step):
+            ranges.append(Range(number, source.path, start, min(start + step, source.size), format_))
+    return sorted(ranges, key=lambda r: (r.start - r.stop, r.file, r.start))
+
+
+# ---- Read -----------------------------------------------------------------------------------------------------------
+
+
+class Read:
+    """A step of the fused stage: Range → chunks of whole lines."""
+
+    def __init__(self, chunk_bytes: int = CHUNK, progress: Callable[[int, int], None] | None = None) -> None:
+        self.chunk_bytes, self.progress = chunk_bytes, progress
+
+    def __call__(self, ranges: Iterator[Range]) -> Iterator[Chunk]:
+        for range_ in ranges:
+            with open_bytes(range_.path) as raw:
+                stream = Bounded(raw, range_, min(BLOCK, self.chunk_bytes))
+                for buffer, size, overlong in cut(stream.lines(), self.chunk_bytes):
+                    accounts = Accounts(lines=overlong)
+                    if overlong:
+                        accounts.rejected["too_long"] = overlong
+                    yield Chunk(range_.file, range_.format, buffer, size, accounts)
+                    if self.progress:
+                        self.progress(stream.done(), int(np.count_nonzero(buffer[:size] == 10)))
+
+
+class Bounded:
+    """The bytes of one Range, decompressed, from its first line to the end of its last."""
+
+    def __init__(self, raw: BinaryIO, range_: Range, block: int = BLOCK) -> None:
+        self.raw, self.range, self.block = raw, range_, block
+        self.packed = range_.path.lower().endswith(PACKED)
+        self._reported = range_.start
+
+    def done(self) -> int:
+        """Bytes of the input that were consumed since the last call."""
+        at = min(self.raw.tell(), self.range.stop)
+        fresh, self._reported = at - self._reported, max(at, self._reported)
+        return max(fresh, 0)
+
+    def lines(self) -> Iterator[bytes]:
+        """Blocks of bytes, together whole lines."""
+        return self._unpacked() if self.packed else self._plain()
+
+    def _plain(self) -> Iterator[bytes]:
+        start, stop = self.range.start, self.range.stop
+        self.raw.seek(max(start - 1, 0))
+        at = max(start - 1, 0)
+        skipping = start > 0  # the line that holds the byte before belongs to the Range before
+        while True:
+            block = self.raw.read(self.block)
+            if not block:
+                return
+            begin, at = at, at + len(block)
+            if skipping:
+                newline = block.find(b"\n")
+                if newline < 0 and at < stop:
+                    continue
+                if newline < 0 or begin + newline + 1 >= stop:
+                    return
+                block, begin, skipping = block[newline + 1 :], begin + newline + 1, False
+            if at >= stop:
+                newline = block.find(b"\n", max(stop - 1 - begin, 0))
+                if newline >= 0:
+                    yield block[: newline + 1]
+                    return
+            yield block
+
+    def _unpacked(self) -> Iterator[bytes]:
+        try:
+            with unpack(self.raw, self.range.path) as stream:
+                while block := stream.read(self.block):
+                    yield block
+        except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+            raise Trouble("E303", f"{self.range.path} is truncated or corrupt ({type(error).__name__})") from None
+
+
+def unpack(raw: BinaryIO, path: str) -> BinaryIO:
+    """Decompressed bytes of all members; what reads it raises on truncation (KERNEL.md 7)."""
+    if path.lower().endswith(".gz"):
+        return igzip_open(raw)
+    if path.lower().endswith(".bz2"):
+        return bz2.BZ2File(raw)
+    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+
+
+def igzip_open(raw: BinaryIO) -> BinaryIO:
+    """gzip by isal, three times as fast as the standard library, which stands in where isal is missing."""
+    try:
+        from isal import igzip
+
+        return igzip.IGzipFile(fileobj=raw)
+    except ImportError:
+        return gzip.GzipFile(fileobj=raw)
+
+
+def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[np.ndarray, int, int]]:
+    """(padded buffer, size, lines that were too long) from blocks of bytes.
+
+    A chunk ends with a newline, also where the file does not. A line of more than 64 KiB is left out and counted, so
+    that memory is bounded whatever a log holds.
+    """
+    held, overlong, skipping = bytearray(), 0, False
+    for block in blocks:
+        if skipping:
+            newline = block.find(b"\n")
+            if newline < 0:
+                continue
+            block, skipping = block[newline + 1 :], False
+        held += block
+        if len(held) < chunk_bytes:
+            continue
+        end = held.rfind(b"\n") + 1
+        if end:
+            yield *padded(held[:end]), overlong
+            overlong = 0
+            del held[:end]
+        if len(held) > LINE:
+            overlong, skipping = overlong + 1, True
+            held.clear()
+    if held and not held.endswith(b"\n"):
+        held += b"\n"
+    if held or overlong:
+        yield *padded(held), overlong
+
+
+def padded(lines: bytes | bytearray) -> tuple[np.ndarray, int]:
+    """Lines as uint8 with the padding that kernels need."""
+    buffer = np.empty(len(lines) + PADDING, np.uint8)
+    buffer[: len(lines)] = np.frombuffer(lines, np.uint8)
+    buffer[len(lines) :] = 0
+    return buffer, len(lines)

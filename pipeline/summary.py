@@ -1,0 +1,118 @@
+"""Summary: what a run did, in a few lines for a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.run import Outcome
+
+SIDES = {
+    "before": "the log before {} is probably missing",
+    "after": "the log after {} is probably missing",
+    "both": "the logs on both sides of {} are probably missing",
+}
+
+
+def summary(outcome: Outcome, output: Path) -> str:
+    """The closing words of a run."""
+    record = outcome.record
+    lines = [headline(record, output), f"  lines       {counted(record)}"]
+    if record["files_skipped"]:
+        lines.append(f"  files       {record['files_skipped']} skipped: all their events are published, or given twice")
+    lines += [f"  published   {text}" for text in periods(record)]
+    lines += [f"  cells       {text}" for text in cells(record)]
+    lines += [f"  withheld    {text}" for text in withheld(record)]
+    lines += [f"  held back   {text}" for text in held_back(record)]
+    if record["late"]:
+        lines.append(f"  late        {record['late']:,} events came after their period was published; they are in no table")
+    lines += [f"  noted       {text}" for text in noted(record)]
+    lines += [f"  warning     {text}" for text in outcome.warnings]
+    rate = f", {record['lines'] / outcome.seconds:,.0f} lines/s" if record["lines"] else ""
+    lines.append(f"  time        {outcome.seconds:.1f} s{rate}")
+    return "\n".join(lines)
+
+
+def headline(record: Mapping[str, Any], output: Path) -> str:
+    """One line that says what came of it."""
+    decided = record["periods"]
+    rows = sum(period["rows"] for period in decided)
+    if record["preview"]:
+        return f"crowdlog: preview of {rows:,} rows in {output / 'preview'}; nothing was published"
+    if not decided:
+        return "crowdlog: nothing new to publish"
+    if not rows:
+        return "crowdlog: everything had to be withheld: no crowd is large enough"
+    files = sum(period["rows"] > 0 for period in decided)
+    return f"crowdlog: published {rows:,} rows in {files} files below {output / 'release'} (k = {record['k']})"
+
+
+def counted(record: Mapping[str, Any]) -> str:
+    """Lines read, skipped, parsed, rejected."""
+    parts = [f"{record['lines']:,} read", f"{record['parsed']:,} parsed"]
+    for fate in ("skipped", "rejected"):
+        if total := sum(record[fate].values()):
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in record[fate].items())
+            parts.append(f"{total:,} {fate} ({reasons})")
+    return ", ".join(parts)
+
+
+def periods(record: Mapping[str, Any]) -> list[str]:
+    """Which periods of which site."""
+    dates: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for period in record["periods"]:
+        if period["rows"]:
+            dates[period["site"], period["grain"]].add(period["date"] + (" (partial)" if period["partial"] else ""))
+    return [f"{site}: {plural(len(found), grain)}: {shortened(sorted(found))}" for (site, grain), found in sorted(dates.items())]
+
+
+def cells(record: Mapping[str, Any]) -> list[str]:
+    """How much detail k has cost."""
+    total = sum(period["cells"] for period in record["periods"])
+    climbed = sum(period["generalised"] for period in record["periods"])
+    return [f"{climbed:,} of {total:,} were too small and went into a more general row"] if total else []
+
+
+def withheld(record: Mapping[str, Any]) -> list[str]:
+    """What no row could stand for."""
+    lost = {name: counts["withheld"] for name, counts in record["tables"].items() if counts["withheld"]}
+    if not lost:
+        return []
+    tables = ", ".join(f"{name} {count:,}" for name, count in lost.items())
+    return [f"{tables} hits: fewer than {record['k']} neighbourhoods at every level"]
+
+
+def held_back(record: Mapping[str, Any]) -> list[str]:
+    """Periods that were not published, and why."""
+    found = []
+    sites = record["tables"].get("sites", {})
+    if sites.get("open"):
+        found.append(f"{sites['open']:,} events of periods that are not closed yet (3 hours after their end)")
+    published = {(period["site"], period["date"]) for period in record["periods"]}
+    for site, dates in record["missing"].items():
+        for date, side in sorted(dates.items()):
+            if (site, date) not in published:
+                found.append(f"{site} {date} is not covered: {SIDES[side].format('it')}; --partial publishes it as it is")
+    if sites.get("published_before"):
+        found.append(f"{sites['published_before']:,} events of periods that are published already")
+    return found
+
+
+def noted(record: Mapping[str, Any]) -> list[str]:
+    """What was odd inside of parsed lines."""
+    words = {
+        "host_name": "clients were host names: dropped, counted as hits without a visitor",
+        "invalid_address": "clients were no address: counted as hits without a visitor",
+    }
+    return [f"{count:,} {words.get(name, name)}" for name, count in record["noted"].items()]
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def shortened(words: list[str]) -> str:
+    """A list for one line."""
+    return ", ".join(words if len(words) <= 4 else [*words[:2], "…", words[-1]])

@@ -1,0 +1,232 @@
+"""The declarations as frozen dataclasses: read from TOML, checked here and nowhere else."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+CLASSES = ("network", "identity", "quasi", "safe")
+TYPES = ("text", "timestamp", "status", "count", "duration")
+GRAINS = ("day", "week", "month")
+
+
+class DeclarationError(ValueError):
+    """A declaration is wrong: the message names the file, the key, what was found and what was expected."""
+
+
+def expect(where: str, key: str, found: object, wanted: str, holds: bool) -> None:
+    """Raise a DeclarationError that names file, key and both values, unless `holds`."""
+    if not holds:
+        raise DeclarationError(f"{where}: {key} is {found!r}, expected {wanted}")
+
+
+def only_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Refuse keys that nobody declared: a misspelt key must not be a silent default."""
+    if unknown := sorted(set(table) - set(allowed)):
+        raise DeclarationError(f"{where}: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(allowed))}")
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    """TOML text as a dict; a syntax error names the place, not the text."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(f"{where}: not TOML: {error}") from None
+
+
+def shipped(*path: str) -> dict[str, Any]:
+    """One of the TOML files shipped in schemas/."""
+    file = resources.files("schemas").joinpath(*path)
+    return parse(file.read_text(encoding="utf-8"), f"schemas/{'/'.join(path)}")
+
+
+# ---- fields ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A canonical column of an event; see the head of fields.toml."""
+
+    name: str
+    type: str
+    privacy: str
+    treatment: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What one file of transforms/treatments/ takes (canonical columns) and gives (pseudonymous columns)."""
+
+    name: str
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """All canonical columns and all treatments."""
+
+    columns: Mapping[str, Column]
+    treatments: Mapping[str, Treatment]
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Names of the columns that a parser builds: all that are not dropped."""
+        return frozenset(name for name, column in self.columns.items() if column.treatment != "drop")
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of all pseudonymous columns."""
+        return frozenset(name for treatment in self.treatments.values() for name in treatment.gives)
+
+
+def read_fields(data: Mapping[str, Any], where: str) -> Fields:
+    """Fields from parsed TOML; every column needs a declared treatment that takes it."""
+    only_keys(where, data, ("column", "treatment"))
+    treatments = {
+        name: Treatment(name, tuple(entry.get("takes", ())), tuple(entry.get("gives", ())))
+        for name, entry in data.get("treatment", {}).items()
+    }
+    columns = {}
+    for name, entry in data.get("column", {}).items():
+        only_keys(f"{where}: column.{name}", entry, ("type", "class", "treatment", "meaning"))
+        for key, allowed in (("type", TYPES), ("class", CLASSES), ("treatment", tuple(treatments))):
+            expect(where, f"column.{name}.{key}", entry.get(key), f"one of {', '.join(allowed)}", entry.get(key) in allowed)
+        column = Column(name, entry["type"], entry["class"], entry["treatment"], entry.get("meaning", ""))
+        takes = treatments[column.treatment].takes
+        expect(where, f"treatment.{column.treatment}.takes", takes, f"a list with {name!r}", column.treatment == "drop" or name in takes)
+        columns[name] = column
+    for treatment in treatments.values():
+        for name in treatment.takes:
+            expect(where, f"treatment.{treatment.name}.takes", name, "a declared column", name in columns)
+    given = [name for treatment in treatments.values() for name in treatment.gives]
+    for name in given:
+        expect(where, f"treatment: the column {name!r} is given", given.count(name), "1 time", given.count(name) == 1)
+    return Fields(columns, treatments)
+
+
+@cache
+def fields() -> Fields:
+    """The shipped fields.toml."""
+    return read_fields(shipped("fields.toml"), "schemas/fields.toml")
+
+
+# ---- trends ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a published table and the pseudonymous column behind it."""
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table; see the head of trends.toml."""
+
+    name: str
+    about: str
+    keys: tuple[Key, ...]
+    climb: tuple[str, ...]
+    humans: bool
+    only: Mapping[str, tuple[str, ...]]
+    present: tuple[str, ...]
+    measures: tuple[str, ...]
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(key.name for key in self.keys)
+
+
+@dataclass(frozen=True)
+class Trends:
+    """All published tables, in the order of the file."""
+
+    tables: tuple[Table, ...]
+
+    def __getitem__(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+
+def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
+    """Trends from parsed TOML, checked against the fields."""
+    only_keys(where, data, ("table",))
+    tables = tuple(_read_table(entry, known, where) for entry in data.get("table", ()))
+    names = [table.name for table in tables]
+    for name in names:
+        expect(where, f"the table {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
+    return Trends(tables)
+
+
+def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
+    here = f"{where}: table {entry.get('name')!r}"
+    only_keys(here, entry, ("name", "about", "keys", "climb", "humans", "only", "present", "measures"))
+    keys = tuple(Key(k, k) if isinstance(k, str) else Key(k["name"], k["column"]) for k in entry.get("keys", ()))
+    table = Table(
+        name=entry["name"],
+        about=entry.get("about", ""),
+        keys=keys,
+        climb=tuple(entry.get("climb", ())),
+        humans=bool(entry.get("humans", True)),
+        only={column: tuple(values) for column, values in entry.get("only", {}).items()},
+        present=tuple(entry.get("present", ())),
+        measures=tuple(entry.get("measures", ())),
+    )
+    for column in (*(k.column for k in keys), *table.only, *table.present, *table.measures):
+        expect(here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given)
+    for column in ("network", "day", "site"):
+        expect(here, "keys", column, "no network, day or site", column not in [k.column for k in keys])
+    for name in table.climb:
+        expect(here, "climb", name, f"one of its keys: {', '.join(table.key_names)}", name in table.key_names)
+    expect(here, "climb", "agent_class", "keys but agent_class: bots may not help people to k", "agent_class" not in table.climb)
+    about_bots = "agent_class" in (*table.key_names, *table.only)
+    expect(here, "humans", table.humans, str(not about_bots).lower(), table.humans is not about_bots)
+    return table
+
+
+@cache
+def trends() -> Trends:
+    """The shipped trends.toml."""
+    return read_trends(shipped("trends.toml"), fields(), "schemas/trends.toml")
+
+
+# ---- formats --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Format:
+    """A log format that can be read: a server's own directive under a name."""
+
+    name: str
+    title: str
+    spec: str
+    directive: str
+
+
+def read_format(data: Mapping[str, Any], where: str) -> Format:
+    """A Format from parsed TOML."""
+    only_keys(where, data, ("name", "title", "spec", "directive"))
+    for key in ("name", "directive"):
+        expect(where, key, data.get(key), "a string", isinstance(data.get(key), str))
+    return Format(data["name"], data.get("title", data["name"]), data.get("spec", ""), data["directive"])
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """The shipped formats by name: every file of schemas/formats/."""
+    folder = resources.files("schemas").joinpath("formats")
+    found = {}
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        where = f"schemas/formats/{file.name}"
+        entry = read_format(parse(file.read_text(encoding="utf-8"), where), where)
+        expect(where, "name", entry.name, repr(Path(file.name).stem), entry.name == Path(file.name).stem)
+        found[entry.name] = entry
+    return found

@@ -1,0 +1,218 @@
+"""The operator's policy (crowdlog.toml) as frozen dataclasses: every key has a default that is safe."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from schemas.load import GRAINS, DeclarationError, Format, expect, only_keys, parse, read_format, shipped, trends
+
+K_FLOOR = 5
+K_DEFAULT = 10
+PARTNER_FLOOR = 50
+SITE_NAME = re.compile(r"[a-z0-9-]+")
+ROUTE = re.compile(r"(/([^/{}?#\s]|\{[a-z*]+\})*)+")
+PARAMETER_TYPES = ("int", "word")
+
+
+@dataclass(frozen=True)
+class Ip:
+    """How addresses become networks (PRIVACY.md 1)."""
+
+    treatment: str = "hash"
+    trusted_proxies: tuple[str, ...] = ()
+    nat64: tuple[str, ...] = ()
+    sixrd: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Geo:
+    """How coarse geography is."""
+
+    level: str = "country"
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long raw logs and releases are kept; enforced by `crowdlog retention`."""
+
+    raw_days: int = 35
+    release_months: int = 25
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site of the operator: what is its own and how its time is counted."""
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    routes: tuple[str, ...] = ()
+    parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    grains: Mapping[str, str] = field(default_factory=dict)
+
+    def grain(self, table: str) -> str:
+        """day, week or month: how long a period of this table is."""
+        return self.grains.get(table, "day")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A whole policy. `sites` are the declared ones; `default` and `(other)` are always there behind them."""
+
+    k: int = K_DEFAULT
+    timezone: str = "UTC"
+    format: str = "auto"
+    ip: Ip = Ip()
+    geo: Geo = Geo()
+    sites: tuple[Site, ...] = ()
+    formats: Mapping[str, Format] = field(default_factory=dict)
+    retention: Retention = Retention()
+
+    @property
+    def all_sites(self) -> tuple[Site, ...]:
+        """Declared sites, then `default` (log without virtual hosts), then `(other)` (a host nobody declared)."""
+        declared = {site.name for site in self.sites}
+        rest = (Site(name, timezone=self.timezone) for name in ("default", "(other)") if name not in declared)
+        return (*self.sites, *rest)
+
+    def site(self, name: str) -> Site:
+        """The site of that name."""
+        return next(site for site in self.all_sites if site.name == name)
+
+    def with_site(self, name: str) -> Policy:
+        """This policy with a site of that name, which --site asks for; declared ones keep what was declared."""
+        expect("--site", "NAME", name, "letters a-z, digits and hyphens", bool(SITE_NAME.fullmatch(name)))
+        if name in {site.name for site in self.all_sites}:
+            return self
+        return replace(self, sites=(*self.sites, Site(name, timezone=self.timezone)))
+
+    @property
+    def digest(self) -> str:
+        """sha256 of everything the policy says, for ledger and manifest."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def read_policy(file: Path | None) -> Policy:
+    """The policy in a file, or the default one. Raises DeclarationError: wrong key, wrong value, not readable."""
+    if file is None:
+        return Policy()
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DeclarationError(f"{file}: not UTF-8") from None
+    return make_policy(parse(text, str(file)), str(file))
+
+
+def make_policy(data: Mapping[str, Any], where: str) -> Policy:
+    """A Policy from parsed TOML."""
+    only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention"))
+    k = data.get("k", K_DEFAULT)
+    expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
+    timezone = _zone(where, "timezone", data.get("timezone", "UTC"))
+    known, chosen = _formats(where, data)
+    sites = tuple(_site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(data.get("site", ())))
+    names = [site.name for site in sites]
+    for name in names:
+        expect(where, f"the site {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
+    return Policy(
+        k, timezone, chosen, _ip(where, data.get("ip", {})), _geo(where, data.get("geo", {})), sites, known,
+        _retention(where, data.get("retention", {})),
+    )  # fmt: skip
+
+
+def _formats(where: str, data: Mapping[str, Any]) -> tuple[dict[str, Format], str]:
+    """`format = "NAME or directive"` chooses; `[[format]] name = … directive = …` declares the operator's own."""
+    entry = data.get("format", "auto")
+    if isinstance(entry, str):
+        return {}, entry
+    own = [read_format(one, f"{where}: format[{i}]") for i, one in enumerate(entry)]
+    return {one.name: one for one in own}, "auto"
+
+
+def _zone(where: str, key: str, name: Any) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise DeclarationError(f"{where}: {key} is {name!r}, expected a time zone such as 'Europe/Berlin'") from None
+    return str(name)
+
+
+def _ip(where: str, data: Mapping[str, Any]) -> Ip:
+    only_keys(f"{where}: ip", data, ("treatment", "trusted_proxies", "nat64", "sixrd"))
+    treatment = data.get("treatment", "hash")
+    expect(where, "ip.treatment", treatment, "hash, truncate or drop", treatment in ("hash", "truncate", "drop"))
+    for key in ("trusted_proxies", "nat64", "sixrd"):
+        for network in data.get(key, ()):
+            try:
+                ipaddress.ip_network(network)
+            except (ValueError, TypeError):
+                raise DeclarationError(f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'") from None
+    return Ip(treatment, *(tuple(data.get(key, ())) for key in ("trusted_proxies", "nat64", "sixrd")))
+
+
+def _geo(where: str, data: Mapping[str, Any]) -> Geo:
+    only_keys(f"{where}: geo", data, ("level",))
+    level = data.get("level", "country")
+    expect(where, "geo.level", level, "'country': nothing finer can be published yet", level == "country")
+    return Geo(level)
+
+
+def _retention(where: str, data: Mapping[str, Any]) -> Retention:
+    only_keys(f"{where}: retention", data, ("raw_days", "release_months"))
+    for key, value in data.items():
+        expect(where, f"retention.{key}", value, "a whole number of at least 1", type(value) is int and value >= 1)
+    return Retention(**data)
+
+
+def _site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
+    only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "timezone", "tables"))
+    name = data.get("name", "")
+    expect(where, "name", name, "letters a-z, digits and hyphens", isinstance(name, str) and bool(SITE_NAME.fullmatch(name)))
+    routes = list(data.get("routes", ()))
+    parameters = dict(data.get("parameters", {}))
+    for preset in data.get("presets", ()):
+        more = _preset(where, preset)
+        routes += more.get("routes", ())
+        parameters = {**more.get("parameters", {}), **parameters}
+    for route in routes:
+        expect(where, "routes", route, "a path such as '/kb/{slug}'", isinstance(route, str) and bool(ROUTE.fullmatch(route)))
+    for key, kind in parameters.items():
+        holds = kind in PARAMETER_TYPES if isinstance(kind, str) else isinstance(kind, list) and all(isinstance(v, str) for v in kind)
+        expect(where, f"parameters.{key}", kind, "'int', 'word' or a list of words", holds)
+    return Site(
+        name,
+        tuple(str(host).lower() for host in data.get("hosts", ())),
+        _zone(where, "timezone", data.get("timezone", timezone)),
+        tuple(routes),
+        {key: kind if isinstance(kind, str) else tuple(kind) for key, kind in parameters.items()},
+        _grains(where, data.get("tables", {})),
+    )
+
+
+def _preset(where: str, name: Any) -> dict[str, Any]:
+    try:
+        return shipped("presets", f"{name}.toml")
+    except (FileNotFoundError, OSError):
+        raise DeclarationError(f"{where}: presets names {name!r}, which is not shipped") from None
+
+
+def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
+    known = [table.name for table in trends().tables]
+    grains = {}
+    for table, entry in data.items():
+        expect(where, "tables", table, f"one of {', '.join(known)}", table in known)
+        only_keys(f"{where}: tables.{table}", entry, ("grain",))
+        grain = entry.get("grain", "day")
+        expect(where, f"tables.{table}.grain", grain, "day, week or month", grain in GRAINS)
+        grains[table] = grain
+    return grains

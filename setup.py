@@ -1,0 +1,11 @@
+"""Literal top-level packages: editable installs, mypy and Beam's stager all follow them (DESIGN.md 3)."""
+
+from setuptools import setup
+
+setup(
+    packages=[
+        "schemas", "transforms", "transforms.guard", "transforms.kernels", "transforms.parsers", "transforms.treatments", "pipeline",
+    ],
+    package_dir={"": "."},
+    package_data={"schemas": ["*.toml", "formats/*.toml", "presets/*.toml", "geo/*"]},
+)  # fmt: skip

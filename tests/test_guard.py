@@ -1,0 +1,164 @@
+"""The guard: every published row stands for k neighbourhoods, and what is published is what was eligible."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.load import Key, Table
+from transforms.guard.generalise import Cells, Climb, generalise
+from transforms.guard.hierarchies import OTHER, ancestors
+from transforms.guard.release import published_count
+
+K = 3
+
+PAGES = Table("pages", "", (Key("route", "route"),), ("route",), True, {}, (), ())
+ERRORS = Table(
+    "errors", "", (Key("status", "status"), Key("route", "route"), Key("agent_class", "agent_class")),
+    ("route", "status"), False, {}, (), (),
+)  # fmt: skip
+BROWSERS = Table("browsers", "", (Key("family", "family"), Key("major", "major")), ("major", "family"), True, {}, (), ())
+SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), False, {}, (), ())
+
+Hits = list[tuple[tuple[str, ...], int, int]]  # (label, network, hits); network // 10 is its neighbourhood
+
+
+def cells_of(hits: Hits) -> Cells:
+    """Leaf cells by plain Python; networks 0 to 99, ten to a neighbourhood."""
+    labels = sorted({label for label, *_ in hits})
+    pairs: Counter[tuple[int, int]] = Counter()
+    for label, network, n in hits:
+        pairs[labels.index(label), network] += n
+    measures = np.zeros((len(labels), 1), np.int64)
+    for (cell, _), n in pairs.items():
+        measures[cell] += n
+    return Cells(
+        labels,
+        measures,
+        np.array([c for c, _ in pairs], np.int32),
+        np.array([n for _, n in pairs], np.int32),
+        np.arange(100, dtype=np.int32) // 10,
+    )
+
+
+def rows_of(climb: Climb) -> dict[tuple[str, ...], int]:
+    """Published hits by label; a label may stand there once only."""
+    labels = [row.label for row in climb.rows]
+    assert len(labels) == len(set(labels)), "a row is published twice"
+    return {row.label: climb.hits(row.leaves) for row in climb.rows}
+
+
+def crowd(label: tuple[str, ...], neighbourhoods: range) -> Hits:
+    """One hit from each neighbourhood."""
+    return [(label, 10 * n, 1) for n in neighbourhoods]
+
+
+def test_a_crowd_keeps_its_detail() -> None:
+    """A cell with k neighbourhoods is published as it is."""
+    climb = generalise(PAGES, cells_of(crowd(("/a/b",), range(3))), K)
+    assert rows_of(climb) == {("/a/b",): 3}
+
+
+def test_many_networks_of_one_neighbourhood_are_no_crowd() -> None:
+    """Ten addresses of one /24 count once towards k."""
+    climb = generalise(PAGES, cells_of([(("/a/b",), n, 5) for n in range(10)]), K)
+    assert (rows_of(climb), len(climb.withheld)) == ({}, 1)
+
+
+def test_small_siblings_meet_at_their_parent() -> None:
+    """Cells below k climb to the first ancestor at which they are a crowd together."""
+    hits = crowd(("/a/b/c",), range(2)) + crowd(("/a/b/d",), range(2, 4)) + crowd(("/a/x",), range(5))
+    climb = generalise(PAGES, cells_of(hits), K)
+    assert rows_of(climb) == {("/a/b/{*}",): 4, ("/a/x",): 5}
+
+
+def test_a_row_never_counts_what_is_not_its_own() -> None:
+    """A generalised row holds the small cells alone: published siblings are not in it."""
+    hits = crowd(("/a/big",), range(5)) + crowd(("/a/s1",), range(2)) + crowd(("/a/s2",), range(2, 4))
+    assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/a/big",): 5, ("/a/{*}",): 4}
+
+
+def test_a_residue_pulls_the_smallest_sibling() -> None:
+    """What is too small even at the root takes the smallest published row into (other), not more."""
+    hits = crowd(("/small",), range(3)) + crowd(("/large",), range(5)) + crowd(("/tiny",), range(1))
+    assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/large",): 5, (OTHER,): 4}
+
+
+def test_too_few_in_all_is_withheld() -> None:
+    """Fewer than k neighbourhoods in all: nothing is published, not even (other)."""
+    climb = generalise(PAGES, cells_of(crowd(("/a",), range(1)) + crowd(("/b",), range(1, 2))), K)
+    assert (rows_of(climb), sorted(climb.withheld)) == ({}, [0, 1])
+
+
+def test_bots_do_not_help_people() -> None:
+    """Rows never merge over agent_class: two humans stay withheld however many bots there are."""
+    hits = crowd(("404", "/a", "human"), range(2)) + crowd(("404", "/a", "bot"), range(2, 9))
+    climb = generalise(ERRORS, cells_of(hits), K)
+    assert rows_of(climb) == {("404", "/a", "bot"): 7}
+    assert [climb.cells.labels[leaf] for leaf in climb.withheld] == [("404", "/a", "human")]
+
+
+def test_keys_climb_in_the_declared_order() -> None:
+    """The first key of `climb` goes up all its steps before the second one moves."""
+    hits = crowd(("Chrome", "30"), range(2)) + crowd(("Chrome", "31"), range(2, 4)) + crowd(("Opera", "9"), range(3))
+    assert rows_of(generalise(BROWSERS, cells_of(hits), K)) == {("Chrome", OTHER): 4, ("Opera", "9"): 3}
+
+
+def test_nothing_climbs_without_a_hierarchy() -> None:
+    """A table without climbing keys withholds what is too small, and only that."""
+    climb = generalise(SITES, cells_of(crowd(("human",), range(4)) + crowd(("bot",), range(2))), K)
+    assert rows_of(climb) == {("human",): 4}
+    assert climb.hits(climb.withheld) == 2
+
+
+segment = st.sampled_from(["a", "b", "c", "{n}"])
+route = st.one_of(st.lists(segment, min_size=1, max_size=3).map(lambda s: "/" + "/".join(s)), st.sampled_from(["/", "(none)", "(other)", "/a/{*}"]))
+labels = st.tuples(st.sampled_from(["404", "403", "500"]), route, st.sampled_from(["human", "bot"]))
+traffic = st.lists(st.tuples(labels, st.integers(0, 99), st.integers(1, 5)), min_size=1, max_size=60)
+
+
+@settings(max_examples=300, deadline=None)
+@given(traffic)
+def test_every_row_is_a_crowd_of_its_own_and_nothing_is_lost(hits: Hits) -> None:
+    """For any traffic: each row has k neighbourhoods, rows are disjoint, published + withheld = eligible, labels generalise."""
+    cells = cells_of(hits)
+    climb = generalise(ERRORS, cells, K)
+    rows_of(climb)
+    seen: list[int] = []
+    for row in climb.rows:
+        neighbourhoods = {network // 10 for label, network, _ in hits if label in {cells.labels[leaf] for leaf in row.leaves}}
+        assert len(neighbourhoods) >= K
+        seen += row.leaves
+        for leaf in row.leaves:
+            for key, mine, shown in zip(ERRORS.keys, cells.labels[leaf], row.label, strict=True):
+                assert shown in (mine, *ancestors(key.column, mine))
+    assert sorted([*seen, *climb.withheld]) == list(range(len(cells.labels)))
+    # what is withheld: all of one agent class, which is no crowd even as a whole
+    for kind in {cells.labels[leaf][2] for leaf in climb.withheld}:
+        assert len({network // 10 for label, network, _ in hits if label[2] == kind}) < K
+        assert not any(row.label[2] == kind for row in climb.rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(traffic, st.randoms())
+def test_order_does_not_matter(hits: Hits, rng: object) -> None:
+    """Cells in another order, networks under other numbers: the same rows."""
+    cells = cells_of(hits)
+    order = list(range(len(cells.labels)))
+    rng.shuffle(order)  # type: ignore[attr-defined]
+    place = np.argsort(order).astype(np.int32)
+    renamed = np.arange(99, -1, -1, dtype=np.int32)
+    other = Cells(
+        [cells.labels[i] for i in order], cells.measures[order], place[cells.pair_cell], renamed[cells.pair_network], cells.neighbourhood[renamed]
+    )  # fmt: skip
+    assert rows_of(generalise(ERRORS, other, K)) == rows_of(generalise(ERRORS, cells, K))
+
+
+@pytest.mark.parametrize(("exact", "published"), [(1_048_576, 1_048_576), (1_048_577, 1_000_000), (1_555_555, 1_600_000), (23_456_789, 23_000_000)])
+def test_visitors_are_rounded_above_the_bound(exact: int, published: int) -> None:
+    """visitors is exact up to 1,048,576 and has two significant digits above."""
+    assert published_count(exact) == published

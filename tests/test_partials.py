@@ -1,0 +1,98 @@
+"""Partial tallies merge exactly, in any order, through bytes, and split without loss."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms import partials
+from transforms.partials import KEYS, Partial
+
+Event = tuple[int, int, int, tuple[str, ...], bytes | None, int]
+
+event = st.tuples(
+    st.integers(0, 3),  # table
+    st.integers(0, 2),  # site
+    st.integers(-3, 20000),  # period
+    st.tuples(st.sampled_from(["", "a", "b", "ä"]), st.sampled_from(["", "x", "(other)"])),  # keys, "" for none
+    st.one_of(st.none(), st.integers(0, 9).map(lambda n: bytes([n % 3] * 8 + [n] * 8))),  # network
+    st.integers(0, 1 << 40),  # measure
+)
+
+
+def build(events: list[Event]) -> Partial:
+    """A Partial by plain Python: the independent route."""
+    cells = sorted({e[:4] for e in events})
+    words = sorted({w for c in cells for w in c[3] if w})
+    networks = sorted({e[4] for e in events if e[4]})
+    hits = Counter((cells.index(e[:4]), networks.index(e[4])) for e in events if e[4])
+    pairs = sorted(hits)
+    code = {w: i for i, w in enumerate(words)} | {"": -1}
+    measures = np.zeros((len(cells), 2), np.int64)
+    for e in events:
+        measures[cells.index(e[:4])] += (1, e[5])
+    return Partial(
+        words,
+        np.array([[*c[:3], *(code[w] for w in c[3])] for c in cells], np.int32).reshape(-1, KEYS + 2),
+        measures,
+        np.frombuffer(b"".join(networks), np.uint64).reshape(-1, 2),
+        np.array([c for c, _ in pairs], np.int32),
+        np.array([n for _, n in pairs], np.int32),
+        np.array([hits[p] for p in pairs], np.int64),
+    )
+
+
+def said(part: Partial) -> tuple[dict, dict]:
+    """What a Partial says, free of codes and order."""
+    words = [*part.words, ""]
+    labels = [(*map(int, row[:KEYS]), *(words[c] for c in row[KEYS:])) for row in part.cells.tolist()]
+    tokens = [row.tobytes() for row in part.networks]
+    measures = {label: tuple(map(int, m)) for label, m in zip(labels, part.measures, strict=True)}
+    pairs = Counter()
+    for c, n, h in zip(part.pair_cell, part.pair_network, part.pair_hits, strict=True):
+        pairs[labels[c], tokens[n]] += int(h)
+    assert len(measures) == len(labels), "a cell stands there twice"
+    assert len(pairs) == len(part.pair_cell), "a pair stands there twice"
+    return measures, dict(pairs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(event, min_size=1, max_size=30), min_size=1, max_size=5), st.randoms())
+def test_merge_says_what_the_events_say(parts: list[list[Event]], rng: random.Random) -> None:
+    """Merging parts in any order says the same as building one Partial of all events."""
+    built = [build(one) for one in parts]
+    rng.shuffle(built)
+    assert said(partials.merge(built)) == said(build([e for one in parts for e in one]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(event, min_size=1, max_size=40))
+def test_bytes_keep_everything(events: list[Event]) -> None:
+    """A Partial survives its way through bytes."""
+    part = build(events)
+    assert said(partials.from_bytes(partials.to_bytes(part))) == said(part)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(event, min_size=1, max_size=40), st.integers(1, 5))
+def test_split_loses_nothing(events: list[Event], shares: int) -> None:
+    """The shares of a split merge to the whole, and no neighbourhood of a site is in two of them."""
+    whole = build(events)
+    pieces = list(partials.split(whole, shares))
+    assert said(partials.merge([piece for *_, piece in pieces])) == said(whole)
+    for site, share, piece in pieces:
+        assert set(piece.cells[:, partials.SITE]) == {site}
+        assert set((piece.networks[:, 0] % np.uint64(shares)).tolist()) <= {share}
+
+
+@pytest.mark.parametrize("top", [0, 255, 256, 70_000])
+def test_small_types_hold_the_values(top: int) -> None:
+    """Counts are stored in the smallest type that holds them, and come back as they were."""
+    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1)])
+    part.pair_hits = np.array([top], np.int64)
+    assert partials.from_bytes(partials.to_bytes(part)).pair_hits.tolist() == [top]

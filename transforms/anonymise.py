@@ -1,0 +1,237 @@
+"""Anonymise: events in, pseudonymous events out; every column by its declared treatment, on distinct values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from inspect import signature
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from schemas.load import DeclarationError, Fields
+from schemas.policy import Policy
+from schemas.stages import Accounts, Events, PseudonymousEvents
+from transforms.addresses import NetworkKey
+from transforms.geography import Countries
+from transforms.keys import KeyReference, derive
+from transforms.partials import number
+from transforms.treatments import address, latency, measure, site, status, when
+
+Codes = NDArray[np.int32]
+MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
+
+
+class Anonymise:
+    """A step of the fused stage. Built with declarations alone; what needs files or the key is opened in the worker."""
+
+    def __init__(self, policy: Policy, fields: Fields, forced_site: str | None, geo_db: str, key: KeyReference) -> None:
+        check_treatments(fields)
+        self.policy, self.forced_site, self.geo_db, self.key = policy, forced_site, geo_db, key
+        self._bench: Bench | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bench": None}
+
+    def __call__(self, chunks: Iterator[Events]) -> Iterator[PseudonymousEvents]:
+        if self._bench is None:
+            self._bench = Bench(self.policy, self.forced_site, Countries(self.geo_db), derive(self.key.fetch(), "network"))
+        for events in chunks:
+            yield self._bench.anonymise(events)
+
+
+def check_treatments(fields: Fields) -> None:
+    """Refuse to build the graph unless each declared treatment has its file, and takes and gives what was declared."""
+    for treatment in fields.treatments.values():
+        if treatment.name == "drop":
+            continue
+        try:
+            module = import_module(f"transforms.treatments.{treatment.name}")
+        except ModuleNotFoundError:
+            raise DeclarationError(f"fields.toml: treatment {treatment.name!r} has no file in transforms/treatments") from None
+        for key in ("takes", "gives"):
+            if tuple(getattr(module, key.upper())) != getattr(treatment, key):
+                raise DeclarationError(f"fields.toml: treatment.{treatment.name}.{key} is not what its file says")
+
+
+class Words:
+    """All words of a worker: key values by code. Codes never change, so that tallies of chunks add up by code."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._array = pa.array([], pa.string())
+
+    def code(self, word: str | None) -> int:
+        return -1 if word is None else self._codes.setdefault(word, len(self._codes))
+
+    def codes(self, words: Sequence[str | None]) -> Codes:
+        return np.fromiter((self.code(word) for word in words), np.int32, len(words))
+
+    def column(self, codes: Codes) -> pa.DictionaryArray:
+        """Codes (-1: null) as an Arrow column."""
+        if len(self._array) < len(self._codes):
+            fresh = list(self._codes)[len(self._array) :]
+            self._array = pa.concat_arrays([self._array, pa.array(fresh, pa.string())])
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), self._array)
+
+
+class Memo:
+    """A treatment of distinct values, remembered; values are dropped all at once when there are too many."""
+
+    def __init__(self, treat: Callable[..., tuple[Any, ...]], width: int) -> None:
+        self.treat, self.width = treat, width
+        self.known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def rows(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """What the treatment gives for each row."""
+        if len(self.known) > MEMO:
+            self.known.clear()
+        known, out = self.known, []
+        for row in rows:
+            given = known.get(row)
+            if given is None:
+                given = known[row] = self.treat(*row)
+            out.append(given)
+        return out
+
+    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Codes:
+        """int32 [rows, width]: what the treatment gives, as codes."""
+        return np.array(self.rows(rows), np.int32).reshape(len(rows), self.width)
+
+
+WORDED = ("route", "parameters", "referrer", "agent")  # treatments that turn values into words
+
+
+class Source:
+    """The columns of one chunk as codes and distinct values; a column that the format lacks is all null."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch, self.rows = batch, batch.num_rows
+
+    def has(self, name: str) -> bool:
+        return name in self.batch.schema.names
+
+    def codes(self, name: str) -> Codes:
+        """int32 [rows], -1 for null."""
+        if not self.has(name):
+            return np.full(self.rows, -1, np.int32)
+        return self.batch[name].indices.fill_null(-1).to_numpy()
+
+    def values(self, name: str) -> list[bytes | None]:
+        """The distinct values, and behind them the None that code -1 reads."""
+        return [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
+
+    def numbers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
+        return self.batch[name].to_numpy() if self.has(name) else none
+
+    def distinct(self, names: Sequence[str], site: Codes) -> tuple[Codes, list[tuple[Any, ...]]]:
+        """Number the distinct (site, value, …) rows: the number of each row, and the distinct rows themselves."""
+        codes = [self.codes(name) for name in names]
+        ids, first = number((site, *codes))
+        picked = [[values[c] for c in column[first]] for column, values in zip(codes, map(self.values, names), strict=True)]
+        return ids, list(zip(site[first].tolist(), *picked, strict=True))
+
+
+class Worded:
+    """A treatment that turns distinct values into words; it is told the site if it asks for it by that name."""
+
+    def __init__(self, module: ModuleType, policy: Policy, words: Words) -> None:
+        self.takes, self.gives = module.TAKES, module.GIVES
+        treatment = module.Treatment(policy)
+        self.per_site = "site" in signature(treatment.treat).parameters
+        sites = policy.all_sites
+
+        def treat(number_of_site: int, *values: bytes | None) -> tuple[int, ...]:
+            told = {"site": sites[number_of_site]} if self.per_site else {}
+            return tuple(words.code(word) for word in treatment.treat(*values, **told))
+
+        self.memo = Memo(treat, len(self.gives))
+
+    def codes(self, source: Source, sites: Codes) -> Iterator[tuple[str, Codes]]:
+        """(given column, codes of each event)."""
+        ids, rows = source.distinct(self.takes, sites if self.per_site else np.zeros_like(sites))
+        codes = self.memo(rows)
+        for i, name in enumerate(self.gives):
+            yield name, codes[ids, i]
+
+
+class Bench:
+    """All treatments of one worker, with what they remember."""
+
+    def __init__(self, policy: Policy, forced_site: str | None, countries: Countries, key: bytes) -> None:
+        self.sites = policy.all_sites
+        self.words = Words()
+        self.site = {has_host: site.Treatment(policy, forced_site, has_host) for has_host in (True, False)}
+        self.when, self.status, self.latency = when.Treatment(policy), status.Treatment(policy), latency.Treatment(policy)
+        self.measure = measure.Treatment(policy)
+        self.address = address.Treatment(policy, NetworkKey(key), countries.lookup)
+        self.addresses = Memo(self._address, 3)
+        self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
+
+    def anonymise(self, events: Events) -> PseudonymousEvents:
+        """One chunk. The columns that go in are gone from what comes out."""
+        source = Source(events.batch)
+        sites = self._sites(source)
+        columns: dict[str, pa.Array] = {
+            "site": pa.DictionaryArray.from_arrays(pa.array(sites), pa.array([one.name for one in self.sites])),
+            **self._when(source, sites),
+            **self._network(source, sites, events.accounts),
+            **self._numbers(source),
+        }
+        for treatment in self.worded:
+            columns |= {name: self.words.column(codes) for name, codes in treatment.codes(source, sites)}
+        self._count_days(sites, columns["day"].to_numpy(), events)
+        return PseudonymousEvents(pa.record_batch(columns), events.file, events.accounts)
+
+    def _sites(self, source: Source) -> Codes:
+        """int32 [rows]: number of the site in policy.all_sites."""
+        numbers = {one.name: i for i, one in enumerate(self.sites)}
+        treatment = self.site[source.has("host")]
+        by_value = [numbers[treatment.treat(host)] for host in source.values("host")]
+        return np.array(by_value, np.int32)[source.codes("host")]
+
+    def _when(self, source: Source, sites: Codes) -> dict[str, pa.Array]:
+        """Local day and hour, by the zone of each event's site."""
+        time = source.batch["time"].to_numpy()
+        day, hour = np.empty(source.rows, np.int32), np.empty(source.rows, np.int32)
+        for zone in {self.sites[i].timezone for i in np.unique(sites)}:
+            here = np.array([one.timezone == zone for one in self.sites])[sites]
+            day[here], hour[here] = self.when.treat(time[here], zone)
+        hours = self.words.codes([f"{h:02d}" for h in range(24)])
+        return {"day": pa.array(day), "hour": self.words.column(hours[hour])}
+
+    def _address(self, number_of_site: int, client: bytes, forwarded: bytes | None) -> tuple[Any, ...]:
+        token, country, note = self.address.treat(client, forwarded, self.sites[number_of_site])
+        return token, self.words.code(country), note
+
+    def _network(self, source: Source, sites: Codes, accounts: Accounts) -> dict[str, pa.Array]:
+        """Keyed hash of the network and country of each event."""
+        ids, rows = source.distinct(address.TAKES, sites)
+        treated = self.addresses.rows(rows)
+        tokens = pa.array([token or bytes(16) for token, _, _ in treated], pa.binary(16))
+        valid = np.array([token is not None for token, _, _ in treated], bool)
+        times = np.bincount(ids, minlength=len(rows))
+        for (_, _, note), count in zip(treated, times.tolist(), strict=True):
+            if note:
+                accounts.noted[note] += count
+        network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=~valid[ids]), tokens)
+        countries = np.array([country for _, country, _ in treated], np.int32)
+        return {"network": network, "country": self.words.column(countries[ids])}
+
+    def _numbers(self, source: Source) -> dict[str, pa.Array]:
+        """Columns whose treatment works on whole vectors."""
+        none = np.full(source.rows, -1, np.int64)
+        coded = [*self.status.treat(source.numbers("status", none)), self.latency.treat(source.numbers("duration", none))]
+        columns: dict[str, pa.Array] = {"bytes": pa.array(self.measure.treat(source.numbers("bytes", none)))}
+        for name, (codes, vocabulary) in zip((*status.GIVES, *latency.GIVES), coded, strict=True):
+            known = np.append(self.words.codes(vocabulary), np.int32(-1))
+            columns[name] = self.words.column(known[codes])
+        return columns
+
+    def _count_days(self, sites: Codes, day: NDArray[np.int32], events: Events) -> None:
+        ids, first = number((sites, day))
+        for i, count in zip(first.tolist(), np.bincount(ids).tolist(), strict=True):
+            events.accounts.days[(events.file, self.sites[sites[i]].name, int(day[i]))] += count

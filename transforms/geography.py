@@ -1,0 +1,145 @@
+"""Geography: the country of an address, from a MaxMind DB file that is checked before the first line is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_ntop
+from typing import Any
+
+import maxminddb
+
+from schemas.load import shipped
+
+UNKNOWN = "(unknown)"
+PROBES = 4096
+"""Lookups of each of the two kinds with which a database is checked."""
+
+_NO_CODE = {"", "None"}
+
+
+class GeographyError(ValueError):
+    """A geo database is missing, corrupt or not about countries; the message is one line: file and reason."""
+
+
+@cache
+def continents() -> dict[str, str]:
+    """ISO 3166-1 alpha-2 code → code of its continent (AF, AN, AS, EU, NA, OC, SA), from schemas/continents.toml."""
+    table = shipped("continents.toml")["continent"]
+    return {code: continent for continent, codes in table.items() for code in codes}
+
+
+def default_database() -> Path:
+    """The shipped database: DB-IP Lite, CC BY 4.0, "IP Geolocation by DB-IP" (https://db-ip.com)."""
+    return Path(str(resources.files("schemas").joinpath("geo", "dbip-country.mmdb")))
+
+
+def _code(record: Any) -> str:
+    """The country code of a record in any of four layouts, "" where it has none.
+
+    `{country_code}` (DB-IP Lite, iptoasn), `{country: {iso_code}}` (MaxMind, DB-IP), `{country: {code}}`,
+    `{country}` (IPinfo).
+    """
+    if not isinstance(record, dict):
+        return ""
+    code = record.get("country_code")
+    if not isinstance(code, str):
+        code = record.get("country")
+        if isinstance(code, dict):
+            code = code.get("iso_code") or code.get("code")
+    return "" if not isinstance(code, str) or code in _NO_CODE else code.upper()
+
+
+class Countries:
+    """An open country database. Reading is by memory map; pickles as its path and is opened again.
+
+    Raises GeographyError where the file is missing, corrupt or not about countries.
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self.path = Path(path) if path is not None else default_database()
+        try:
+            self._reader = maxminddb.open_database(str(self.path), maxminddb.MODE_AUTO)
+            self._metadata = self._reader.metadata()
+        except OSError as error:
+            raise self._error(error.strerror or "not readable") from None
+        except (maxminddb.InvalidDatabaseError, ValueError, TypeError, RecursionError, MemoryError):
+            raise self._error("not a MaxMind DB file, or a corrupt one") from None
+        self._known = continents()
+        self._only_ipv4 = self._metadata.ip_version == 4
+        self._check()
+
+    @property
+    def kind(self) -> str:
+        """What the database says that it is, for example "GeoLite2-Country"."""
+        return str(self._metadata.database_type)
+
+    @property
+    def build_date(self) -> str:
+        """The day (UTC, ISO 8601) on which the database was made, "(unknown)" where that is no date."""
+        try:
+            return (dt.date(1970, 1, 1) + dt.timedelta(seconds=int(self._metadata.build_epoch))).isoformat()
+        except (OverflowError, ValueError, TypeError):
+            return UNKNOWN
+
+    def lookup(self, packed: bytes) -> str:
+        """ISO 3166-1 alpha-2 code for an address of 4 or 16 bytes, "(unknown)" where the database has none.
+
+        Raises GeographyError where the database turns out to be corrupt.
+        """
+        if len(packed) == 16 and self._only_ipv4:
+            return UNKNOWN
+        code = _code(self._record(packed))
+        return code if code in self._known else UNKNOWN
+
+    def _record(self, packed: bytes) -> Any:
+        text = inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+        try:
+            return self._reader.get(text)
+        except (maxminddb.InvalidDatabaseError, ValueError, TypeError, RecursionError, MemoryError):
+            # The reader's message names the address.
+            raise self._error("corrupt: a lookup failed") from None
+
+    def _check(self) -> None:
+        if self._metadata.ip_version not in (4, 6):
+            raise self._error(f"ip_version is {self._metadata.ip_version!r}, expected 4 or 6")
+        found: Counter[bool] = Counter()
+        for record in self._sample():
+            if record is not None:
+                found[_code(record) in self._known] += 1
+        if not found[True]:
+            raise self._error(f"no country codes in {found[False]} records, expected a country database")
+
+    def _sample(self) -> Iterator[Any]:
+        """Records of the first networks in order, and of addresses spread over all the space."""
+        bits = 32 if self._only_ipv4 else 128
+        address = 0
+        for _ in range(PROBES):
+            if address >> bits:
+                break
+            record, length = self._record_and_length(address, bits)
+            yield record
+            address += 1 << (bits - length)
+        for step in range(PROBES):
+            yield self._record((step * (2**32 // PROBES) + 1).to_bytes(4, "big"))
+            if bits == 128:
+                yield self._record(((0x2000 << 112) + step * (2**125 // PROBES) + 1).to_bytes(16, "big"))
+
+    def _record_and_length(self, address: int, bits: int) -> tuple[Any, int]:
+        where = ipaddress.IPv4Address(address) if bits == 32 else ipaddress.IPv6Address(address)
+        try:
+            record, length = self._reader.get_with_prefix_len(where)
+        except (maxminddb.InvalidDatabaseError, ValueError, TypeError, RecursionError, MemoryError):
+            raise self._error("corrupt: a lookup failed") from None
+        return record, length
+
+    def _error(self, reason: str) -> GeographyError:
+        return GeographyError(f"geo database {self.path}: {reason}")
+
+    def __reduce__(self) -> tuple[type[Countries], tuple[Path]]:
+        return Countries, (self.path,)

@@ -1,0 +1,42 @@
+"""Guard: the only stage that sees all of a site at once, and the only one that makes `Released`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apache_beam as beam
+
+from schemas.load import Trends
+from schemas.policy import Policy
+from schemas.stages import Accounts
+from schemas.trouble import only_codes
+from transforms.guard.release import Calendar, SiteGuard, SiteRelease
+from transforms.keys import KeyReference, Seal
+from transforms.merge import open_all
+
+
+class Guard(beam.PTransform):
+    """(site number, sealed tallies) → (SiteRelease, Accounts of the run)."""
+
+    def __init__(self, policy: Policy, trends: Trends, calendar: Calendar, key: KeyReference) -> None:
+        super().__init__()
+        self.work = GuardSite(policy, trends, calendar, key)
+
+    def expand(
+        self, tallies: beam.PCollection[tuple[int, Iterable[bytes]]]
+    ) -> beam.PCollection[tuple[SiteRelease, Accounts]]:
+        return tallies | "GuardSite" >> beam.ParDo(self.work)
+
+
+class GuardSite(beam.DoFn):
+    """Unseals one site's tallies and guards them."""
+
+    def __init__(self, policy: Policy, trends: Trends, calendar: Calendar, key: KeyReference) -> None:
+        self.policy, self.trends, self.calendar, self.key = policy, trends, calendar, key
+
+    def process(self, gathered: tuple[int, Iterable[bytes]]) -> Iterable[tuple[SiteRelease, Accounts]]:
+        number, sealed = gathered
+        with only_codes():
+            parts, accounts = open_all(Seal(self.key.fetch()), sealed)
+            site = self.policy.all_sites[number]
+            yield SiteGuard(site, self.trends, self.calendar, self.policy.k).release(parts, accounts), accounts

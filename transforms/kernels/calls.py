@@ -1,0 +1,231 @@
+"""The one way to the kernels of parsing: owns blocks, sizes and padding, and knows the plain way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from transforms.kernels import compiled, group, plain, seed
+
+SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
+PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
+Text = NDArray[np.uint8]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+
+WRONG = -(1 << 63)  # the value of a number or time that is none
+CLIENT, COLLAPSE, NO_DASH = (
+    1,
+    2,
+    4,
+)  # flags: must not be missing; may be missing with its space; must not begin with "- "
+# digits, scale, digits of the fraction, whether "-" is -1, lowest, highest, and by what the result is divided
+_NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
+    "epoch": (11, 0, 9, False, 0, 1 << 62, 1),
+    "epoch_ms": (14, 0, 9, False, 0, 1 << 62, 1000),
+    "epoch_us": (17, 0, 9, False, 0, 1 << 62, 1_000_000),
+    "status": (3, 0, 0, True, 100, 599, 1),
+    "count": (18, 0, 0, True, 0, 1 << 62, 1),
+    "seconds": (12, 6, 9, True, 0, 1 << 62, 1),
+    "millis": (15, 3, 9, True, 0, 1 << 62, 1),
+    "micros": (18, 0, 9, True, 0, 1 << 62, 1),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The table of a layout as `scan` takes it: (mode, flags, literal behind it) a field, and the literal in front."""
+
+    lead: bytes
+    fields: tuple[tuple[int, int, bytes], ...]
+
+    def tables(self) -> tuple[Int64, NDArray[np.uint64]]:
+        """plan and literals of kernels.scan.scan."""
+        plan = np.array([(mode, flags, len(literal)) for mode, flags, literal in self.fields], np.int64)
+        tail = next((literal[1:] for _, flags, literal in self.fields if flags & COLLAPSE), b"")
+        texts = [*(literal for _, _, literal in self.fields), tail, self.lead]
+        width = 8 * (max(map(len, texts)) // 8 + 1)
+        return plan, np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), "<u8").reshape(
+            len(texts), -1
+        ).copy()
+
+
+class Block:
+    """Up to SIZE bytes of whole lines, copied to aligned memory with padding behind them."""
+
+    def __init__(self, capacity: int = SIZE) -> None:
+        self.words = np.empty((capacity + 2 * PADDING) // 8, np.uint64)
+        self.text: Text = self.words.view(np.uint8)
+        self.size = 0
+
+    def fill(self, source: Text) -> None:
+        """Take `source`, which ends with a newline."""
+        self.size = source.size
+        self.text[: self.size] = source
+        self.text[self.size : self.size + PADDING] = 10
+
+
+class Rows:
+    """Spans of a block's lines: starts, lens int32[fields, rows], line_starts int32[rows + 1], refused int32[any]."""
+
+    def __init__(self, fields: int) -> None:
+        self.fields = fields
+        self._capacity = 0
+        self.rows = 0
+        self._reserve(4096)
+
+    def _reserve(self, rows: int) -> None:
+        if rows > self._capacity:
+            self._capacity = 2 * rows
+            self._spans = np.empty((2, self.fields, self._capacity), np.int32)
+            self._lines = np.empty(self._capacity + 1, np.int32)
+            self._refused = np.empty(self._capacity, np.int32)
+
+    def scan(
+        self, block: Block, plan: Plan, tables: tuple[Int64, NDArray[np.uint64]], longest_line: int, longest_user: int
+    ) -> None:
+        """Find the fields of all lines; the plain way finds the lines alone and refuses them all."""
+        lines = np.flatnonzero(block.text[: block.size] == 10) if not compiled() else None
+        self._reserve(int(np.count_nonzero(block.text[: block.size] == 10)) if lines is None else lines.size)
+        if lines is not None:
+            self.rows = lines.size
+            self._lines[0], self._lines[1 : self.rows + 1] = 0, lines + 1
+            self.refused = np.arange(self.rows, dtype=np.int32)
+        else:
+            from transforms.kernels.scan import scan
+
+            self.rows, refused = scan(
+                block.words, block.text, block.size, len(plan.lead), *tables,
+                self._spans[0], self._spans[1], self._lines, self._refused, longest_line, longest_user,
+            )  # fmt: skip
+            self.refused = self._refused[:refused]
+        self.line_starts = self._lines[: self.rows + 1]
+        self.starts, self.lens = self._spans[0, :, : self.rows], self._spans[1, :, : self.rows]
+
+
+def values(kind: str, block: Block, starts: Int32, lens: Int32) -> tuple[Int64, int]:
+    """Numbers or times of spans, and how many of them are WRONG; the plain way leaves all of them to the exact path."""
+    out = np.empty(starts.size, np.int64)
+    if not compiled():
+        out.fill(WRONG)
+        return out, starts.size
+    from transforms.kernels import values as kernels
+
+    if kind == "clf":
+        return out, kernels.clf_times(block.words, block.text, starts, lens, out)
+    if kind == "iso8601":
+        return out, kernels.iso_times(block.text, starts, lens, out)
+    *how, divisor = _NUMBERS[kind]
+    wrong = kernels.numbers(block.text, starts, lens, *how, out)
+    if divisor > 1:
+        out[out != WRONG] //= divisor
+    return out, wrong
+
+
+def split_requests(block: Block, starts: Int32, lens: Int32, method: bool) -> Int32:
+    """int32[4, rows]: start and length of the path, then of the query; length 0 where there is none."""
+    out = np.empty((4, starts.size), np.int32)
+    if compiled():
+        from transforms.kernels.request import split_requests as kernel
+
+        kernel(block.words, block.text, starts, lens, method, out)
+        return out
+    text = block.text[: block.size].tobytes()
+    for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+        path, stop, query, end = plain.split_request(text[start : start + length], method)
+        out[:, r] = path + start, stop - path, query + start, end - query
+    return out
+
+
+class Parameters:
+    """The names of parameters that are allowed."""
+
+    def __init__(self, names: Collection[bytes]) -> None:
+        self.names = frozenset(names)
+        ordered = sorted(self.names)
+        self._text = np.frombuffer(b"".join(ordered) + b"\0", np.uint8).copy()
+        self._offsets = np.cumsum([0, *map(len, ordered)]).astype(np.int32)
+
+    def select(self, block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int32, Int32]:
+        """Spans, in `into`, of what is left of each query."""
+        out_starts, out_lens = np.zeros(starts.size, np.int32), np.zeros(starts.size, np.int32)
+        if compiled():
+            from transforms.kernels.request import select_parameters as kernel
+
+            into.size = kernel(block.text, starts, lens, self._text, self._offsets, into.text, out_starts, out_lens)
+            into.text[into.size : into.size + PADDING] = 10
+            return out_starts, out_lens
+        text, kept = block.text[: block.size].tobytes(), bytearray()
+        for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+            query = plain.select_parameters(text[start : start + length], self.names)
+            out_starts[r], out_lens[r] = len(kept), len(query)
+            kept += query
+        into.fill(np.frombuffer(bytes(kept), np.uint8))
+        return out_starts, out_lens
+
+
+class Dictionary:
+    """The distinct values of one text column of a chunk, in order of first appearance."""
+
+    def __init__(self, dash: bool) -> None:
+        self._dash = dash
+        self._plain: dict[bytes, int] = {b"": -1, b"-": -1} if dash else {b"": -1}
+        self._fixed = len(self._plain)
+        slots, capacity, arena = 2048, 1024, 8192
+        self._state = (
+            np.zeros(slots, np.uint64), np.empty(capacity, np.uint64), np.zeros(capacity, np.int32),
+            np.empty(capacity, np.int32), np.empty(arena, np.uint64), 0,
+        )  # fmt: skip
+
+    def encode(self, block: Block, starts: Int32, lens: Int32) -> Int32:
+        """int32[rows]: code of each span, -1 where it is empty (or "-", where that stands for nothing)."""
+        codes = np.empty(starts.size, np.int32)
+        if compiled():
+            from transforms.kernels.encode import encode as kernel
+
+            self._state = kernel(
+                block.words, block.text, starts, lens, self._dash, np.uint64(seed()), codes, *self._state
+            )
+            return codes
+        text = block.text[: block.size].tobytes()
+        for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+            codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - self._fixed)
+        return codes
+
+    def values(self) -> pa.Array:
+        """The distinct values, binary[codes]."""
+        if not compiled():
+            return pa.array(list(self._plain)[self._fixed :], pa.binary())
+        from transforms.kernels.encode import pack
+
+        _, _, begins, lengths, arena, count = self._state
+        offsets = np.empty(count + 1, np.int32)
+        data = np.empty(int(lengths[:count].sum(dtype=np.int64)), np.uint8)
+        pack(arena.view(np.uint8), begins[:count], lengths[:count], data, offsets)
+        return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def warm(plans: Sequence[Plan] = ()) -> None:
+    """Compile every kernel (or load it from the cache), so that workers started afterwards need not do it at once."""
+    if not compiled():
+        return
+    line = b"192.0.2.1 1 a=1&b=2 GET /a?a=1 HTTP/1.1\n"
+    block, kept = Block(), Block()
+    block.fill(np.frombuffer(line, np.uint8))
+    plan = Plan(b"", ((0, 0, b" "), (5, 0, b"")))
+    rows = Rows(2)
+    rows.scan(block, plan, plan.tables(), 100, 100)
+    starts, lens = rows.starts[0], rows.lens[0]
+    for kind in ("clf", "iso8601", "count"):
+        values(kind, block, starts, lens)
+    split_requests(block, starts, lens, True)
+    Parameters([b"a"]).select(block, starts, lens, kept)
+    dictionary = Dictionary(True)
+    dictionary.encode(block, starts, lens)
+    dictionary.values()
+    ids, _ = group.group(np.zeros(1, np.uint64))
+    group.sum_by(ids, 1, np.zeros(1, np.int64))

@@ -1,0 +1,124 @@
+"""Dictionary encoding: spans of text to int32 codes and the distinct values in order of first appearance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels.jit import kernel, part
+from transforms.kernels.words import Text, U, Words, head, load
+
+Spans = NDArray[np.int32]
+State = tuple[Words, Words, Spans, Spans, Words, int]
+_A, _B, _C = U(0x9E3779B97F4A7C15), U(0xBF58476D1CE4E5B9), U(0x94D049BB133111EB)
+_LOW, _HALF, _TURN, _BACK = U(0xFFFFFFFF), U(32), U(37), U(27)
+_TAGS = U(0xFFFFFFFF00000000)
+
+
+@part
+def _hash(words: Words, i: int, n: int, seed: np.uint64) -> np.uint64:
+    """64-bit hash of `n` bytes. Both factors depend on the secret seed: without it no collisions can be made."""
+    h = seed ^ (U(n) * _A)
+    k = 0
+    while k < n:
+        x = h ^ head(load(words, i + k), min(n - k, 8))
+        h = ((x & _LOW) ^ (seed >> _HALF)) * ((x >> _HALF) ^ (seed & _LOW)) + ((x << _TURN) | (x >> _BACK))
+        k += 8
+    h = (h ^ (h >> _HALF)) * _B
+    h = (h ^ (h >> _BACK)) * _C
+    return h ^ (h >> _HALF)
+
+
+@part
+def _same(words: Words, i: int, n: int, arena: Words, at: int) -> bool:
+    """Whether `n` bytes are those of a value in the arena, where values begin on words and end in zeros."""
+    k = 0
+    while n > 8:
+        if load(words, i) != arena[U(at + k)]:
+            return False
+        i += 8
+        k += 1
+        n -= 8
+    return bool(n == 0 or head(load(words, i), n) == arena[U(at + k)])
+
+
+@part
+def _longer(values: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    new = np.empty(size, values.dtype)
+    new[: values.size] = values
+    return new
+
+
+@part
+def _rehash(hashes: Words, count: int, slots: int) -> Words:
+    table = np.zeros(slots, np.uint64)
+    mask = U(slots - 1)
+    for e in range(count):
+        slot = hashes[e] & mask
+        while table[slot] != U(0):
+            slot = (slot + U(1)) & mask
+        table[slot] = (hashes[e] & _TAGS) | U(e + 1)
+    return table
+
+
+@kernel
+def encode(
+    words: Words, text: Text, starts: Spans, lens: Spans, dash: bool, seed: np.uint64, codes: Spans,
+    table: Words, hashes: Words, begins: Spans, lengths: Spans, arena: Words, count: int,
+) -> State:  # fmt: skip
+    """Code of each span: the number of its bytes among the distinct values so far; -1 if empty, or "-" where `dash`.
+
+    The state (table .. count) is taken and given back, grown if need be: table uint64[power of two], hashes uint64,
+    begins int32 (in words), lengths int32 (in bytes) [capacity], arena uint64. Exact: bytes are compared, not hashes.
+    """
+    mask = U(table.size - 1)
+    for r in range(starts.size):
+        i, n = np.int64(starts[r]), np.int64(lens[r])
+        if n == 0 or (dash and n == 1 and text[i] == 45):
+            codes[r] = -1
+            continue
+        h = _hash(words, i, n, seed)
+        slot = h & mask
+        found = np.int64(-1)
+        while table[slot] != U(0):
+            if table[slot] & _TAGS == h & _TAGS:
+                e = np.int64(table[slot] & _LOW) - 1
+                if lengths[e] == n and _same(words, i, n, arena, np.int64(begins[e])):
+                    found = e
+                    break
+            slot = (slot + U(1)) & mask
+        if found < 0:
+            found = np.int64(count)
+            begin = np.int64(begins[count])
+            after = begin + ((n + 7) >> 3)
+            if after > arena.size:
+                arena = _longer(arena, max(after, 2 * arena.size))
+            for k in range(begin, after):
+                arena[k] = head(load(words, i + 8 * (k - begin)), min(n - 8 * (k - begin), 8))
+            table[slot] = (h & _TAGS) | U(count + 1)
+            hashes[count], lengths[count], begins[count + 1] = h, n, after
+            count += 1
+            if count + 1 == hashes.size:
+                hashes, lengths, begins = (
+                    _longer(hashes, 4 * count),
+                    _longer(lengths, 4 * count),
+                    _longer(begins, 4 * count),
+                )
+            if 2 * count > table.size:
+                table = _rehash(hashes, count, 4 * table.size)
+                mask = U(table.size - 1)
+        codes[r] = found
+    return table, hashes, begins, lengths, arena, count
+
+
+@kernel
+def pack(arena: Text, begins: Spans, lengths: Spans, data: Text, offsets: Spans) -> None:
+    """The values without the gaps between them, in the layout of an Arrow binary array (data, offsets)."""
+    at = 0
+    for e in range(lengths.size):
+        offsets[e] = at
+        begin = 8 * np.int64(begins[e])
+        for k in range(begin, begin + lengths[e]):
+            data[at] = arena[k]
+            at += 1
+    offsets[lengths.size] = at

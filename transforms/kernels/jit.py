@@ -1,0 +1,56 @@
+"""How kernels are compiled: bounds checks stay on, and the cache is a folder that only its owner can write."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def cache_folder() -> Path | None:
+    """The folder of compiled kernels: $NUMBA_CACHE_DIR, else crowdlog/numba in the user's cache; None if not safe.
+
+    Cached code is run when it is loaded, so a folder that others could write to is refused (then nothing is cached).
+    """
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        folder = Path(named)
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        folder = Path(base) / "crowdlog" / "numba"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+    except OSError:
+        return None
+    private = about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return folder if private and os.access(folder, os.W_OK) else None
+
+
+_FOLDER = cache_folder()
+_OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel that Python calls, on its first call, and keep the result."""
+    if _FOLDER is None:
+        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_FOLDER)  # numba reads it when a function is decorated
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # numba found no place that it can write to
+        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    finally:
+        config.CACHE_DIR = before
+
+
+def part(function: Function) -> Function:
+    """A function that only kernels call: compiled into them, not cached by itself."""
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]

@@ -1,0 +1,8 @@
+"""Where a field ends: the modes of the scan, shared by the kernel and the regex that is its twin."""
+
+BARE = 0  # at the first byte of the literal behind it
+QUOTED = 1  # at the first double quote that no backslash escapes
+LAZY = 2  # at the first place where the whole literal stands and the rest of the line can be read
+FIXED = 3  # after the 26 bytes of a CLF time, where the literal behind it begins with a byte that the time holds
+WORD = 4  # at the first space or at the end of the line: the last field, when nothing stands behind it
+REST = 5  # at the end of the line: the last field, when it may hold spaces

@@ -1,0 +1,154 @@
+"""Request lines to path and query, and queries to the parameters that are allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels.jit import kernel, part
+from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load
+
+Spans = NDArray[np.int32]
+_TOKEN = np.array(
+    [chr(b) in "!#$%&'*+-.^_`|~" or (chr(b).isascii() and chr(b).isalnum()) for b in range(256)], np.bool_
+)
+_PLAIN = np.array([chr(b) in "_.~%+*/:,-" or (chr(b).isascii() and chr(b).isalnum()) for b in range(256)], np.bool_)
+_CONNECT = U(int.from_bytes(b"CONNECT ", "little"))
+_HTTP = U(int.from_bytes(b" HTTP/", "little"))
+
+
+@part
+def _method_end(words: Words, text: Text, i: int, end: int) -> int:
+    """Place of the space behind a method that has a path, -1 if there is none."""
+    k = i
+    while k < end and _TOKEN[text[k]]:
+        k += 1
+    if k in (i, end) or text[k] != 32 or load(words, i) == _CONNECT:
+        return -1
+    return k
+
+
+@part
+def _version_fits(words: Words, text: Text, i: int, end: int) -> bool:
+    """Whether [i, end) is empty or " HTTP/d" or " HTTP/d.d"."""
+    n = end - i
+    if n == 0:
+        return True
+    if (n != 7 and n != 9) or head(load(words, i), 6) != _HTTP or not 48 <= text[i + 6] <= 57:
+        return False
+    return bool(n == 7 or (text[i + 7] == 46 and 48 <= text[i + 8] <= 57))
+
+
+@part
+def _authority(text: Text, i: int, end: int) -> int:
+    """Place of the slashes of scheme://authority at `i`, -1 if it does not begin so (RFC 3986 section 3.1)."""
+    k = i
+    while (
+        k < end and _TOKEN[text[k]] and (48 <= text[k] <= 57 or 65 <= (text[k] & 0xDF) <= 90 or text[k] in (43, 45, 46))
+    ):
+        k += 1
+    letter = 65 <= (text[i] & 0xDF) <= 90
+    return k + 1 if letter and k + 2 < end and text[k] == 58 and text[k + 1] == 47 and text[k + 2] == 47 else -1
+
+
+@kernel
+def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method: bool, out: Spans) -> None:
+    """Spans of path and query of request lines (`method`) or of bare targets.
+
+    out int32[4, rows]: start and length of the path, start and length of the query; lengths 0 where there is none.
+    """
+    for r in range(starts.size):
+        i = np.int64(starts[r])
+        end = i + lens[r]
+        out[0, r], out[1, r], out[2, r], out[3, r] = i, 0, i, 0
+        stop = NEWLINE
+        if method:
+            i = _method_end(words, text, i, end) + 1
+            stop = SPACE
+        if (i == 0 and method) or i >= end or (not method and end - i == 1 and text[i] == 45):
+            continue
+        path, slashes, after = i, np.int64(-1), i
+        if text[i] != 47:
+            slashes = _authority(text, i, end)
+            if slashes >= 0:
+                after = slashes + 2
+                while (
+                    after < end
+                    and text[after] != 47
+                    and text[after] != 63
+                    and text[after] != 35
+                    and not (method and text[after] == 32)
+                ):
+                    after += 1
+                path = after
+        mark = find3(words, after, end, stop, QUESTION, HASH)
+        path_end = mark
+        if slashes >= 0 and mark == after:
+            path, path_end = slashes, slashes + 1
+        last = mark
+        if mark < end and text[mark] == 63:
+            last = find3(words, mark + 1, end, stop, HASH, stop)
+            out[2, r], out[3, r] = mark + 1, last - mark - 1
+        if method:
+            rest = last if last == end or text[last] == 32 else find3(words, last, end, SPACE, SPACE, SPACE)
+            if rest == i or not _version_fits(words, text, rest, end):
+                out[3, r] = 0
+                continue
+        out[0, r], out[1, r] = path, path_end - path
+
+
+@part
+def _is_allowed(text: Text, i: int, n: int, names: Text, offsets: Spans) -> bool:
+    for k in range(offsets.size - 1):
+        begin = np.int64(offsets[k])
+        if offsets[k + 1] - begin != n:
+            continue
+        same = 0
+        while same < n and names[begin + same] == text[i + same]:
+            same += 1
+        if same == n:
+            return True
+    return False
+
+
+@part
+def _is_plain(text: Text, i: int, end: int) -> bool:
+    if end - i < 1 or end - i > 128:
+        return False
+    for k in range(i, end):  # noqa: SIM110 - numba has no all()
+        if not _PLAIN[text[k]]:
+            return False
+    return True
+
+
+@kernel
+def select_parameters(
+    text: Text, starts: Spans, lens: Spans, names: Text, offsets: Spans, out: Text, out_starts: Spans, out_lens: Spans
+) -> int:
+    """Parameters whose name is in the list (names, offsets: Arrow layout) and whose value is plain, joined by &.
+
+    Writes them one behind the other into `out`, at least as long as all queries together; returns their length.
+    """
+    written = 0
+    for r in range(starts.size):
+        i = np.int64(starts[r])
+        end = i + lens[r]
+        begin = written
+        if i < end and text[i] == 63:
+            i += 1
+        while i < end:
+            stop, equals = i, np.int64(-1)
+            while stop < end and text[stop] != 38 and text[stop] != 59:
+                if equals < 0 and text[stop] == 61:
+                    equals = stop
+                stop += 1
+            if equals >= 0 and _is_allowed(text, i, equals - i, names, offsets) and _is_plain(text, equals + 1, stop):
+                if written > begin:
+                    out[written] = 38
+                    written += 1
+                for k in range(i, stop):
+                    out[written] = text[k]
+                    written += 1
+            i = stop + 1
+        out_starts[r], out_lens[r] = begin, written - begin
+    return written

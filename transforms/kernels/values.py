@@ -1,0 +1,194 @@
+"""Times and numbers: spans of a block to int64, WRONG where the text is not what the regex of the type accepts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels.jit import kernel, part
+from transforms.kernels.words import Text, U, Words, head, load
+
+WRONG = -(1 << 63)
+Spans = NDArray[np.int32]
+Ints = NDArray[np.int64]
+_NONE = -1000000  # what a digit that is none counts: no sum with it is in any range
+_MONTHS = np.array(
+    [int.from_bytes(m, "little") for m in b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()], np.int64
+)
+_LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
+
+
+@part
+def _two(text: Text, i: int) -> int:
+    """Two digits as a number, far below zero if they are none."""
+    a, b = np.int64(text[i]) - 48, np.int64(text[i + 1]) - 48
+    return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else _NONE
+
+
+@part
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01, WRONG where there is no such day or it is not in 1970 to 2999."""
+    if year < 1970 or year > 2999 or month < 1 or month > 12 or day < 1:
+        return WRONG
+    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    if day > _LENGTHS[month - 1] + (1 if leap else 0):
+        return WRONG
+    if month <= 2:
+        year -= 1
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
+
+
+@part
+def _zone(text: Text, i: int, minutes: int) -> int:
+    """Seconds east of UTC of a sign and hours at `i` and minutes at `minutes`; WRONG if it is none."""
+    hours, rest = _two(text, i + 1), _two(text, minutes)
+    if hours < 0 or hours > 23 or rest < 0 or rest > 59 or (text[i] != 43 and text[i] != 45):
+        return WRONG
+    return (hours * 3600 + rest * 60) * (1 if text[i] == 43 else -1)
+
+
+@part
+def _clock(text: Text, i: int) -> int:
+    """Seconds of HH:MM:SS at `i`, WRONG if it is none; a leap second is the second after it."""
+    h, m, s = _two(text, i), _two(text, i + 3), _two(text, i + 6)
+    if h < 0 or h > 23 or m < 0 or m > 59 or s < 0 or s > 60 or text[i + 2] != 58 or text[i + 5] != 58:
+        return WRONG
+    return h * 3600 + m * 60 + s
+
+
+@part
+def _clf(text: Text, i: int) -> int:
+    """dd/Mon/yyyy:HH:MM:SS +hhmm at `i`, all of it checked."""
+    if text[i + 2] != 47 or text[i + 6] != 47 or text[i + 11] != 58 or text[i + 20] != 32:
+        return WRONG
+    name = np.int64(text[i + 3]) | np.int64(text[i + 4]) << 8 | np.int64(text[i + 5]) << 16
+    month = 0
+    for m in range(12):
+        if _MONTHS[m] == name:
+            month = m + 1
+    days = _days(_two(text, i + 7) * 100 + _two(text, i + 9), month, _two(text, i))
+    clock, zone = _clock(text, i + 12), _zone(text, i + 21, i + 24)
+    if days == WRONG or clock == WRONG or zone == WRONG:
+        return WRONG
+    return days * 86400 + clock - zone
+
+
+@kernel
+def clf_times(words: Words, text: Text, starts: Spans, lens: Spans, out: Ints) -> int:
+    """Seconds since the epoch of CLF times; returns how many are WRONG.
+
+    Neighbouring lines have the same date, hour and zone: only minute and second are read anew while they stay the same.
+    """
+    wrong = 0
+    date, hour, zone, base = U(0), U(0), U(0), np.int64(WRONG)
+    for r in range(starts.size):
+        i = np.int64(starts[r])
+        value = np.int64(WRONG)
+        if lens[r] == 26:
+            a, b, c = load(words, i), head(load(words, i + 8), 6), load(words, i + 18) & U(0xFFFFFFFFFFFF0000)
+            m, s = _two(text, i + 15), _two(text, i + 18)
+            if base != WRONG and a == date and b == hour and c == zone and text[i + 14] == 58 and text[i + 17] == 58:
+                if 0 <= m <= 59 and 0 <= s <= 60:
+                    value = base + m * 60 + s
+            else:
+                value = np.int64(_clf(text, i))
+                if value != WRONG:
+                    date, hour, zone, base = a, b, c, value - m * 60 - s
+        wrong += value == WRONG
+        out[r] = value
+    return wrong
+
+
+@part
+def _iso(text: Text, i: int, end: int) -> int:
+    """yyyy-mm-ddTHH:MM:SS[.fraction](Z|+hh:mm|+hhmm) in [i, end), all of it checked."""
+    if end - i < 20 or text[i + 4] != 45 or text[i + 7] != 45 or text[i + 10] != 84:
+        return WRONG
+    days = _days(_two(text, i) * 100 + _two(text, i + 2), _two(text, i + 5), _two(text, i + 8))
+    clock = _clock(text, i + 11)
+    k = i + 19
+    if text[k] == 46 or text[k] == 44:
+        k += 1
+        digits = k
+        while k < end and 48 <= text[k] <= 57:
+            k += 1
+        if k == digits or k - digits > 9:
+            return WRONG
+    zone = 0
+    if end - k == 6 and text[k + 3] == 58:
+        zone = _zone(text, k, k + 4)
+    elif end - k == 5:
+        zone = _zone(text, k, k + 3)
+    elif end - k != 1 or text[k] != 90:
+        return WRONG
+    if days == WRONG or clock == WRONG or zone == WRONG:
+        return WRONG
+    return days * 86400 + clock - zone
+
+
+@kernel
+def iso_times(text: Text, starts: Spans, lens: Spans, out: Ints) -> int:
+    """Seconds since the epoch of ISO 8601 times; returns how many are WRONG."""
+    wrong = 0
+    for r in range(starts.size):
+        value = np.int64(_iso(text, np.int64(starts[r]), np.int64(starts[r]) + lens[r]))
+        wrong += value == WRONG
+        out[r] = value
+    return wrong
+
+
+@part
+def _digits(text: Text, i: int, end: int, digits: int, scale: int, fraction: int) -> int:
+    value = np.int64(0)
+    k = i
+    while k < end and 48 <= text[k] <= 57 and k - i < digits:
+        value = value * 10 + (np.int64(text[k]) - 48)
+        k += 1
+    if k == i:
+        return WRONG
+    taken = 0
+    if k < end and text[k] == 46 and fraction > 0:
+        k += 1
+        first = k
+        while k < end and 48 <= text[k] <= 57 and k - first < fraction:
+            if taken < scale:
+                value = value * 10 + (np.int64(text[k]) - 48)
+                taken += 1
+            k += 1
+        if k == first:
+            return WRONG
+    for _ in range(scale - taken):
+        value *= 10
+    return value if k == end else WRONG
+
+
+@kernel
+def numbers(
+    text: Text,
+    starts: Spans,
+    lens: Spans,
+    digits: int,
+    scale: int,
+    fraction: int,
+    dash: bool,
+    low: int,
+    high: int,
+    out: Ints,
+) -> int:
+    """Decimal numbers times 10**scale; returns how many are WRONG.
+
+    At most `digits` digits in front of the point and `fraction` behind it (0: no point); `dash`: "-" is -1; a
+    number below `low` or above `high` is WRONG.
+    """
+    wrong = 0
+    for r in range(starts.size):
+        i, n = np.int64(starts[r]), np.int64(lens[r])
+        if dash and n == 1 and text[i] == 45:
+            out[r] = -1
+            continue
+        value = np.int64(_digits(text, i, i + n, digits, scale, fraction))
+        if value < low or value > high:
+            value = np.int64(WRONG)
+        wrong += value == WRONG
+        out[r] = value
+    return wrong

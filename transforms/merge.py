@@ -1,0 +1,99 @@
+"""Merge and Gather: partial tallies added up by number, then everything of one site in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apache_beam as beam
+from apache_beam import coders
+
+from schemas.stages import Accounts
+from schemas.trouble import only_codes
+from transforms import accounts as accounting
+from transforms import partials
+from transforms.keys import KeyReference, Seal
+from transforms.partials import Partial
+from transforms.tally import ACCOUNTS, PARTIAL
+
+
+def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[Partial], Accounts]:
+    """All partial tallies, and all accounts added up."""
+    parts, total = [], Accounts()
+    for content in map(seal.open, sealed):
+        if content[:1] == PARTIAL:
+            parts.append(partials.from_bytes(content[1:]))
+        else:
+            accounting.add(total, accounting.from_bytes(content[1:]))
+    return parts, total
+
+
+class ArrowMerge(beam.CombineFn):
+    """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
+
+    FLOOR = 4 << 20  # bytes: below this, waiting is cheaper than merging
+
+    def __init__(self, key: KeyReference) -> None:
+        self.key = key
+
+    def create_accumulator(self) -> list[bytes]:
+        return []
+
+    def add_input(self, held: list[bytes], sealed: bytes) -> list[bytes]:
+        held.append(sealed)
+        fresh = sum(map(len, held[1:]))
+        return self.compact(held) if fresh > max(self.FLOOR, len(held[0])) else held
+
+    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
+        return [sealed for held in accumulators for sealed in held]
+
+    def compact(self, held: list[bytes]) -> list[bytes]:
+        return [self._merged(held)] if len(held) > 1 else held
+
+    def extract_output(self, held: list[bytes]) -> bytes:
+        return self.compact(held)[0]
+
+    def _merged(self, held: list[bytes]) -> bytes:
+        with only_codes():
+            seal = Seal(self.key.fetch())
+            parts, total = open_all(seal, held)
+            if parts:
+                return seal.close(PARTIAL + partials.to_bytes(partials.merge(parts)))
+            return seal.close(ACCOUNTS + accounting.to_bytes(total))
+
+    def get_accumulator_coder(self) -> coders.Coder:
+        return coders.IterableCoder(coders.BytesCoder())
+
+
+class Merge(beam.PTransform):
+    """(number, sealed) → one (number, sealed) a number."""
+
+    def __init__(self, key: KeyReference) -> None:
+        super().__init__()
+        self.key = key
+
+    def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, bytes]]:
+        return tallies | "ArrowMerge" >> beam.CombinePerKey(ArrowMerge(self.key)).with_output_types(tuple[int, bytes])
+
+
+class Gather(beam.PTransform):
+    """(number, sealed) → (site number, all sealed tallies of the site and the accounts of the run)."""
+
+    def __init__(self, sites: int, shares: int) -> None:
+        super().__init__()
+        self.sites, self.shares = sites, shares
+
+    def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, Iterable[bytes]]]:
+        return tallies | "Address" >> beam.ParDo(Address(self.sites, self.shares)) | "BySite" >> beam.GroupByKey()
+
+
+class Address(beam.DoFn):
+    """A tally goes to its site, the accounts of the run to every site: periods are judged by the whole input."""
+
+    def __init__(self, sites: int, shares: int) -> None:
+        self.sites, self.shares = sites, shares
+
+    def process(self, tally: tuple[int, bytes]) -> Iterable[tuple[int, bytes]]:
+        number, sealed = tally
+        site = number // self.shares
+        for to in range(self.sites) if site == self.sites else (site,):
+            yield to, sealed

@@ -1,0 +1,1 @@
+"""Chunks of log files to Events: one file a kind of format."""

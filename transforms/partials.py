@@ -1,0 +1,225 @@
+"""Partial tallies: cells, and the networks behind them, as numpy columns that merge exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from transforms.kernels.group import group, sum_by
+
+TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+
+
+@dataclass
+class Partial:
+    """Cells of any number of tables, with the networks that were seen in each.
+
+    words:    the key values, strings; cells point into it
+    cells:    int32 [C, 3 + K]: table number, site number, first day of the period (days since 1970-01-01), key codes
+              (-1 where a table has fewer keys than K)
+    measures: int64 [C, M]: hits, then the sums of the other measures; events without a network count here
+    networks: uint64 [N, 2]: neighbourhood half and network half of the keyed hash
+    pair_cell, pair_network: int32 [P], each (cell, network) once; pair_hits: int64 [P]
+    """
+
+    words: list[str]
+    cells: Codes
+    measures: Ints
+    networks: NDArray[np.uint64]
+    pair_cell: Codes
+    pair_network: Codes
+    pair_hits: Ints
+
+
+def empty(keys: int, measures: int) -> Partial:
+    """A Partial with nothing in it."""
+    none = np.zeros(0, np.int32)
+    return Partial(
+        [], np.zeros((0, KEYS + keys), np.int32), np.zeros((0, measures), np.int64), np.zeros((0, 2), np.uint64),
+        none, none, np.zeros(0, np.int64),
+    )  # fmt: skip
+
+
+def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, Codes]:
+    """Number the distinct rows of integer columns (values from -1 to 2**32 - 2), exactly.
+
+    Returns the number of each row, in order of first appearance, and the first row of each number.
+    """
+    ids: Codes | None = None
+    first = np.zeros(0, np.int32)
+    for column in columns:
+        low = (column.astype(np.int64) + 1).astype(np.uint64)
+        ids, first = group(low if ids is None else (ids.astype(np.uint64) << np.uint64(32)) | low)
+    assert ids is not None
+    return ids, first
+
+
+def number_wide(tokens: NDArray[np.uint64]) -> tuple[Codes, Codes]:
+    """Number the distinct 128-bit tokens, uint64 [N, 2], exactly: as `number`."""
+    left, _ = group(np.ascontiguousarray(tokens[:, 0]))
+    right, _ = group(np.ascontiguousarray(tokens[:, 1]))
+    return number((left, right))
+
+
+def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Two non-negative 32-bit columns as one column of uint64 keys."""
+    return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
+
+
+def merge(parts: Sequence[Partial]) -> Partial:
+    """One Partial that says what all of them say: equal cells, networks and pairs are added up."""
+    if len(parts) == 1:
+        return parts[0]
+    words, cells = _unify_words(parts)
+    cell_of, first_cell = number(cells.T)
+    networks = np.concatenate([p.networks for p in parts])
+    network_of, first_network = number_wide(networks)
+    measures = np.concatenate([p.measures for p in parts])
+    totals = [sum_by(cell_of, len(first_cell), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
+    pair_cell = cell_of[_shifted([p.pair_cell for p in parts], [len(p.cells) for p in parts])]
+    pair_network = network_of[_shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])]
+    pair_of, first_pair = group(pair(pair_cell, pair_network))
+    return Partial(
+        words,
+        cells[first_cell],
+        np.stack(totals, 1) if totals else measures[:0],
+        networks[first_network],
+        pair_cell[first_pair],
+        pair_network[first_pair],
+        sum_by(pair_of, len(first_pair), np.concatenate([p.pair_hits for p in parts])),
+    )
+
+
+def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
+    """All words once, and the cells of all parts with their key codes pointing into them."""
+    codes: dict[str, int] = {}
+    cells = []
+    for part in parts:
+        known = np.fromiter((codes.setdefault(word, len(codes)) for word in part.words), np.int32, len(part.words))
+        moved = part.cells.copy()
+        keys = moved[:, KEYS:]
+        keys[:] = np.append(known, np.int32(-1))[keys]  # code -1 reads the appended -1
+        cells.append(moved)
+    return list(codes), np.concatenate(cells)
+
+
+def _shifted(columns: Sequence[Codes], sizes: Sequence[int]) -> Codes:
+    """Columns of positions put behind each other, each shifted by the sizes before it."""
+    shifts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
+    return np.concatenate([column + shift for column, shift in zip(columns, shifts, strict=True)])
+
+
+def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
+    """(site number, part number, Partial) for each site and each of `parts` shares of the neighbourhoods.
+
+    A neighbourhood is in one part only, so counts of distinct networks and neighbourhoods add up over parts. The measures
+    of a cell stand in one of the parts in which it occurs.
+    """
+    if not len(whole.cells):
+        return
+    share = (whole.networks[:, 0] % np.uint64(parts)).astype(np.int64)
+    bin_of_pair = whole.cells[whole.pair_cell, SITE].astype(np.int64) * parts + share[whole.pair_network]
+    home = whole.cells[:, SITE].astype(np.int64) * parts
+    home[whole.pair_cell[::-1]] = bin_of_pair[::-1]  # the first pair of a cell wins
+    order = np.argsort(bin_of_pair, kind="stable")
+    ordered = bin_of_pair[order]
+    for bin_ in np.union1d(home, bin_of_pair):
+        chosen = order[np.searchsorted(ordered, bin_) : np.searchsorted(ordered, bin_, "right")]
+        yield int(bin_) // parts, int(bin_) % parts, _select(whole, chosen, home == bin_)
+
+
+def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]) -> Partial:
+    """The cells that have one of the pairs or are at home here, with measures only where they are at home."""
+    wanted = at_home.copy()
+    wanted[whole.pair_cell[pairs]] = True
+    cells = np.flatnonzero(wanted)
+    new_cell = np.full(len(whole.cells), -1, np.int32)
+    new_cell[cells] = np.arange(len(cells), dtype=np.int32)
+    used, network = np.unique(whole.pair_network[pairs], return_inverse=True)
+    return compact_words(
+        Partial(
+            whole.words,
+            whole.cells[cells],
+            whole.measures[cells] * at_home[cells, None],
+            whole.networks[used],
+            new_cell[whole.pair_cell[pairs]],
+            network.astype(np.int32),
+            whole.pair_hits[pairs],
+        )
+    )
+
+
+def compact_words(part: Partial) -> Partial:
+    """The same Partial with only the words that its cells use."""
+    keys = part.cells[:, KEYS:]
+    used = np.unique(keys[keys >= 0])
+    new = np.full(len(part.words) + 1, -1, np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    cells = part.cells.copy()
+    cells[:, KEYS:] = new[keys]
+    return Partial([part.words[i] for i in used], cells, part.measures, part.networks, part.pair_cell, part.pair_network, part.pair_hits)
+
+
+# ---- as bytes -------------------------------------------------------------------------------------------------------
+
+
+def to_bytes(part: Partial) -> bytes:
+    """An Arrow IPC stream of one batch, one row a cell, with a list of (network, hits) in each; smallest integer types."""
+    order = np.argsort(part.pair_cell, kind="stable")
+    offsets = np.zeros(len(part.cells) + 1, np.int32)
+    np.cumsum(np.bincount(part.pair_cell, minlength=len(part.cells)), out=offsets[1:])
+    networks = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(part.networks), [None, pa.py_buffer(np.ascontiguousarray(part.networks))]
+    )
+    seen = pa.DictionaryArray.from_arrays(pa.array(_small(part.pair_network[order])), networks)
+    words = pa.array(part.words, pa.string())
+    columns = {f"place{i}": pa.array(part.cells[:, i]) for i in range(KEYS)}
+    for i in range(part.cells.shape[1] - KEYS):
+        codes = part.cells[:, KEYS + i]
+        columns[f"key{i}"] = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+    columns |= {f"measure{i}": pa.array(part.measures[:, i]) for i in range(part.measures.shape[1])}
+    columns["networks"] = pa.ListArray.from_arrays(pa.array(offsets), seen)
+    columns["network_hits"] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(_small(part.pair_hits[order])))
+    batch = pa.record_batch(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def from_bytes(content: bytes) -> Partial:
+    """The Partial that `to_bytes` wrote."""
+    with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
+        batch = reader.read_next_batch()
+    names = batch.schema.names
+    keys = [batch[name] for name in names if name.startswith("key")]
+    places = [batch[f"place{i}"].to_numpy() for i in range(KEYS)]
+    codes = [column.indices.fill_null(-1).to_numpy() for column in keys]
+    measures = [batch[name].to_numpy() for name in names if name.startswith("measure")]
+    lists = batch["networks"]
+    seen = lists.values
+    tokens = seen.dictionary
+    networks = np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
+    lengths = np.diff(lists.offsets.to_numpy())
+    return Partial(
+        keys[0].dictionary.to_pylist() if keys else [],
+        np.stack([*places, *codes], 1).astype(np.int32),
+        np.stack(measures, 1),
+        networks,
+        np.repeat(np.arange(batch.num_rows, dtype=np.int32), lengths),
+        seen.indices.to_numpy().astype(np.int32),
+        batch["network_hits"].values.to_numpy().astype(np.int64),
+    )
+
+
+def _small(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+    """Non-negative integers in the smallest unsigned type that holds them all."""
+    top = int(values.max(initial=0))
+    return values.astype(np.min_scalar_type(top))

@@ -1,0 +1,168 @@
+"""Tally: pseudonymous events in, sealed partial tallies out; from here on there are only crowds to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from schemas.load import Table, Trends
+from schemas.policy import Policy
+from schemas.stages import Accounts, PseudonymousEvents, Sealed
+from transforms import accounts as accounting
+from transforms import partials
+from transforms.kernels.group import group, sum_by
+from transforms.keys import KeyReference, Seal
+from transforms.partials import Partial
+from transforms.periods import first_day
+
+Codes = NDArray[np.int32]
+HELD_PAIRS = 4_000_000  # pairs that a worker holds before it adds them up
+PARTIAL, ACCOUNTS = b"P", b"A"  # what a sealed content is
+
+
+def measures_of(trends: Trends) -> tuple[str, ...]:
+    """hits, and every further measure that some table declares."""
+    return ("hits", *sorted({name for table in trends.tables for name in table.measures}))
+
+
+def keys_of(trends: Trends) -> int:
+    """How many keys the widest table has."""
+    return max(len(table.keys) for table in trends.tables)
+
+
+class Tally:
+    """A step of the fused stage: adds up one Range, then yields `Sealed` by (site, share of the neighbourhoods).
+
+    Numbers are `site * shares + share`; the accounts go under the number behind all sites.
+    """
+
+    def __init__(self, policy: Policy, trends: Trends, shares: int, key: KeyReference) -> None:
+        self.sites, self.trends, self.shares, self.key = policy.all_sites, trends, shares, key
+
+    def __call__(self, chunks: Iterator[PseudonymousEvents]) -> Iterator[Sealed]:
+        seal, counter, total = Seal(self.key.fetch()), Counter(self.sites, self.trends), Accounts()
+        held: list[Partial] = []
+        words: list[str] = []
+        for events in chunks:
+            part = counter.count(events)
+            words = part.words
+            held.append(part)
+            accounting.add(total, events.accounts)
+            if sum(len(p.pair_cell) for p in held) > HELD_PAIRS:
+                held = [merge_same_words(held, words)]
+        if held:
+            for site, share, part in partials.split(merge_same_words(held, words), self.shares):
+                yield Sealed(site * self.shares + share, seal.close(PARTIAL + partials.to_bytes(part)))
+        yield Sealed(len(self.sites) * self.shares, seal.close(ACCOUNTS + accounting.to_bytes(total)))
+
+
+def merge_same_words(parts: list[Partial], words: list[str]) -> Partial:
+    """Merge parts of one worker, whose word lists are beginnings of the last one: codes need no translation."""
+    for part in parts:
+        part.words = []
+    whole = partials.merge(parts)
+    whole.words = words
+    return whole
+
+
+class Counter:
+    """Counts chunks into Partials whose `words` only ever grow."""
+
+    def __init__(self, sites: tuple[Any, ...], trends: Trends) -> None:
+        self.sites, self.trends = sites, trends
+        self.measures, self.width = measures_of(trends), keys_of(trends)
+
+    def count(self, events: PseudonymousEvents) -> Partial:
+        """All tables of one chunk as one Partial."""
+        batch = events.batch
+        rows = Rows(batch)
+        parts = [self._table(number, table, rows, events.accounts) for number, table in enumerate(self.trends.tables)]
+        words = rows.words
+        networks = rows.networks
+        shifts = np.concatenate([[0], np.cumsum([len(cells) for cells, *_ in parts])]).astype(np.int32)
+        return Partial(
+            words,
+            np.concatenate([cells for cells, *_ in parts]),
+            np.concatenate([measures for _, measures, *_ in parts]),
+            networks,
+            np.concatenate([cell + shift for (_, _, cell, _, _), shift in zip(parts, shifts[:-1], strict=True)]),
+            np.concatenate([network for *_, network, _ in parts]),
+            np.concatenate([hits for *_, hits in parts]),
+        )
+
+    def _table(self, number: int, table: Table, rows: Rows, accounts: Accounts) -> tuple[Any, ...]:
+        """Cells, measures and (cell, network, hits) of one table."""
+        chosen = rows.chosen(table)
+        accounts.not_applicable[table.name] += rows.size - chosen.size
+        site = rows.codes("site")[chosen]
+        period = self._periods(table, site, rows.day[chosen])
+        keys = [rows.codes(key.column)[chosen] for key in table.keys]
+        cell_of, first = partials.number((site, period + np.int32(1 << 30), *keys))
+        filler = [np.full(len(first), -1, np.int32)] * (self.width - len(keys))
+        place = np.full(len(first), number, np.int32)
+        cells = np.stack([place, site[first], period[first], *(key[first] for key in keys), *filler], 1)
+        sums = [np.bincount(cell_of, minlength=len(first)).astype(np.int64)]
+        for name in self.measures[1:]:
+            wanted = name in table.measures
+            sums.append(sum_by(cell_of, len(first), rows.measure(name)[chosen]) if wanted else np.zeros(len(first), np.int64))
+        network = rows.network[chosen]
+        known = network >= 0
+        pair_of, first_pair = group(partials.pair(cell_of[known], network[known]))
+        hits = np.bincount(pair_of, minlength=len(first_pair)).astype(np.int64)
+        return cells, np.stack(sums, 1), cell_of[known][first_pair], network[known][first_pair], hits
+
+    def _periods(self, table: Table, site: Codes, day: Codes) -> Codes:
+        """First day of the period of each event, by the grain that its site has for the table."""
+        grains = [one.grain(table.name) for one in self.sites]
+        if set(grains) == {"day"}:
+            return day
+        period = day.copy()
+        for grain in ("week", "month"):
+            here = np.array([g == grain for g in grains])[site]
+            period[here] = first_day(day[here], grain)
+        return period
+
+
+class Rows:
+    """One chunk as numpy columns: codes of one word list, numbers of networks."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch, self.size = batch, batch.num_rows
+        self.day = batch["day"].to_numpy()
+        # every key column shares the longest word list of the worker: Anonymise only ever appends to it
+        words = [c.dictionary for n, c in zip(batch.schema.names, batch.columns, strict=True) if n not in ("site", "network") and pa.types.is_dictionary(c.type)]
+        self.words: list[str] = max(words, key=len).to_pylist()
+        tokens = batch["network"].dictionary
+        wide = np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
+        ids, first = partials.number_wide(wide) if len(wide) else (np.zeros(0, np.int32), np.zeros(0, np.int32))
+        self.networks = wide[first]
+        self.network = np.append(ids, np.int32(-1))[self.codes("network")]
+        self._codes: dict[str, Codes] = {}
+        self._chosen: dict[Any, NDArray[np.int64]] = {}
+
+    def codes(self, name: str) -> Codes:
+        """int32 [rows] codes of a key column, -1 for null."""
+        return self.batch[name].indices.fill_null(-1).to_numpy()
+
+    def measure(self, name: str) -> NDArray[np.int64]:
+        return self.batch[name].to_numpy()
+
+    def chosen(self, table: Table) -> NDArray[np.int64]:
+        """Positions of the events that concern a table."""
+        wanted = dict(table.only)
+        if table.humans:
+            wanted["agent_class"] = ("human",)
+        key = (tuple(sorted(wanted.items())), table.present)
+        if key not in self._chosen:
+            keep = np.ones(self.size, bool)
+            for column, values in wanted.items():
+                codes = [i for i, word in enumerate(self.words) if word in values]
+                keep &= np.isin(self.codes(column), codes)
+            for column in table.present:
+                keep &= self.codes(column) >= 0
+            self._chosen[key] = np.flatnonzero(keep)
+        return self._chosen[key]

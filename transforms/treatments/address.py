@@ -1,0 +1,51 @@
+"""Treatment of the visitor's address: a keyed token of its network and the country, nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from transforms.addresses import NetworkKey, forwarded_client
+
+if TYPE_CHECKING:
+    from schemas.policy import Policy, Site
+
+TAKES = ("client", "forwarded")
+GIVES = ("network", "country")
+
+UNKNOWN = "(unknown)"
+HOST_NAME = "host_name"
+INVALID_ADDRESS = "invalid_address"
+
+# A host name has a letter in its last label; 0x7f000001 is an address in a form that is not accepted.
+_HOST_NAME = re.compile(rb"(?!0[xX])[0-9A-Za-z._-]*[A-Za-z][0-9A-Za-z_-]*\.?(:[0-9]{1,5})?\Z")
+
+
+class Treatment:
+    """client, X-Forwarded-For and site of an event → (network token, country, note).
+
+    `country` looks up a packed address (4 or 16 bytes) and gives an ISO 3166-1 alpha-2 code or "(unknown)";
+    see transforms.geography.Countries.lookup.
+    """
+
+    def __init__(self, policy: Policy, key: NetworkKey | bytes, country: Callable[[bytes], str]) -> None:
+        self._key = key if isinstance(key, NetworkKey) else NetworkKey(key)
+        self._country = country
+        self._trusted = policy.ip.trusted_proxies
+        self._nat64 = policy.ip.nat64
+        self._sixrd = policy.ip.sixrd
+        # "drop" drops addresses from what scrub writes; counting is the same as for "hash" (PRIVACY.md 1.2).
+        self._truncate = policy.ip.treatment == "truncate"
+
+    def treat(
+        self, client: bytes | None, forwarded: bytes | None, site: Site | str
+    ) -> tuple[bytes | None, str, str | None]:
+        """(16-byte token, country, None), or (None, "(unknown)", HOST_NAME or INVALID_ADDRESS) for what is no address."""
+        client = client or b""
+        address = forwarded_client(client, forwarded, self._trusted, nat64=self._nat64, sixrd=self._sixrd)
+        if address is None:
+            return None, UNKNOWN, HOST_NAME if _HOST_NAME.match(client) else INVALID_ADDRESS
+        name = site if isinstance(site, str) else site.name
+        token = self._key.token(name, address.network(self._truncate), address.neighbourhood())
+        return token, self._country(address.packed), None

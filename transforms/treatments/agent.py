@@ -1,0 +1,225 @@
+"""Treatment of the User-Agent: closed vocabularies only, nothing of its text survives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schemas.policy import Policy
+
+TAKES = ("agent",)
+GIVES = ("agent_class", "family", "major", "os", "device", "bot")
+
+HUMAN, BOT = "human", "bot"
+NONE, OTHER, TOOL = "(none)", "(other)", "(tool)"
+DEVICES = ("desktop", "mobile", "tablet", "tv", "console", OTHER)
+
+_LIMIT = 512
+_TOOL = (BOT, NONE, NONE, NONE, NONE, TOOL)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split("|"))
+
+
+# Libraries and command-line tools among the crawler patterns: not a bot with a name, but somebody's script.
+_TOOLS = _words(
+    "wget|Python-urllib|python-requests|aiohttp|httpx|libwww-perl|httpunit|Go-http-client|okhttp|AHC|"
+    "Apache-HttpClient|Jetty|http_get|axios|HttpUrlConnection|AnyEvent|curl|SimpleScraper|PHP-Curl-"
+    "Class|node-fetch|sindresorhus/got|mechanize|colly|HTTPie|CustomAsyncHttpClient|lwp-trivial"
+)
+
+# What says "bot" in any agent. Cubot is a maker of telephones.
+_BOT_WORD = re.compile(
+    r"(?<!cu)bot(?![a-z])|crawl|spider|robot|scrap(?:e|ing)|fetcher|archiver|monitoring|headless|"
+    r"validator|link.?check|search(?:engine|metrics)|https?://|www\.|[^\s@]@[^\s@]|\bgithub\.com\b|\buser(?:_talk)?:",
+    re.IGNORECASE,
+)
+
+# What a browser or a browsing device begins with.
+_BROWSER = re.compile(
+    r"Mozilla/[0-9]\.|Opera[/ ][0-9]|Dalvik/|UCWEB|Nokia|SAMSUNG|SonyEricsson|BlackBerry|LG[-/]|MOT-|"
+    r"DoCoMo/|KDDI-|SoftBank/|ZTE|HUAWEI|Lynx/|Links |ELinks|w3m/|NetSurf/|Dillo/|Midori/|Instagram |Roku/"
+)
+_APP = re.compile(
+    r"CFNetwork/[0-9.]+ Darwin/|MIDP-[0-9]|"
+    r"^[A-Za-z.]{1,40}/[0-9.]{1,20} \((?:iOS|Android|Linux; (?:U; )?Android) [0-9]"
+)
+
+_TV = re.compile(
+    r"Smart-?TV|HbbTV|Google ?TV|Apple ?TV|BRAVIA|CrKey|\bRoku|\bAFT[A-Z]|NetCast|Web0S|Android TV|\bTV\b",
+    re.I,
+)
+_CONSOLE = re.compile(r"PlayStation|Nintendo|Xbox", re.I)
+_TABLET = re.compile(r"iPad|Tablet(?! PC)|Kindle|Silk/|PlayBook|Nexus (?:7|9|10)\b|SM-T[0-9]", re.I)
+_MOBILE = re.compile(
+    r"Mobile|iPhone|iPod|Phone|Opera Mini|BlackBerry|BB10|Symbian|KAIOS|J2ME|MIDP|UCWEB|Nokia|SonyEricsson|Dalvik", re.I
+)
+_DESKTOP_SYSTEMS = _words(
+    "Windows|Mac OS X|Mac OS|Linux|Ubuntu|Fedora|Debian|Chrome OS|FreeBSD|OpenBSD|NetBSD|Solaris|"
+    "Linux Mint|Kubuntu|Arch Linux|CentOS|Gentoo|openSUSE|SUSE|Red Hat|Mandriva|Slackware|Lubuntu"
+)
+
+# Families whose rule takes the name from the agent through more than a list of words.
+_FAMILIES = _words(
+    "Chrome|Chrome Mobile|Chrome Mobile iOS|Chrome Mobile WebView|Chromium|Firefox|Firefox Mobile|"
+    "Firefox iOS|Safari|Mobile Safari|Mobile Safari UI/WKWebView|Edge|Edge Mobile|IE|IE Mobile|Opera|"
+    "Opera Mini|Opera Mobile|Opera Touch|Samsung Internet|Vivaldi|Yandex Browser|UC Browser|Brave|"
+    "DuckDuckGo Mobile|Konqueror|Epiphany|SeaMonkey|Lynx|Links|w3m|Android|BlackBerry WebKit|"
+    "Amazon Silk|QQ Browser|QQ Browser Mobile|MiuiBrowser|Whale|Coc Coc|Pale Moon|Maxthon|Instagram|"
+    "Facebook|Iceweasel|Camino"
+)
+_SYSTEMS = _words(
+    "Windows|Mac OS X|Linux|Android|iOS|Chrome OS|Ubuntu|Fedora|Debian|FreeBSD|OpenBSD|NetBSD|"
+    "Windows Phone|BlackBerry OS|Symbian OS|Tizen|KaiOS|HarmonyOS|tvOS|webOS"
+)
+
+_UNNAMED = "Other"
+_LITERALS = re.compile(r"(?<!\\)\((?!\?)([A-Za-z0-9 |/_-]+)\)")
+_WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/!'&()-]{0,47}")
+
+
+# ---- closed vocabularies --------------------------------------------------------------------------------------------
+
+
+def _literal_names(rules: Iterable[Any]) -> frozenset[str]:
+    """Names that rules of ua-parser can give without taking text from the agent.
+
+    A rule names its family itself, or (template "$1") by its first group: that one counts where it is a list of words.
+    """
+    names: set[str] = set()
+    for rule in rules:
+        if rule.family and rule.family != "$1":
+            names.update(() if "$" in rule.family else (rule.family,))
+            continue
+        group = re.search(r"(?<!\\)\((?!\?)", rule.regex)
+        words = _LITERALS.match(rule.regex, group.start()) if group else None
+        names.update(words[1].split("|") if words else ())
+    return frozenset(name for name in names if _WORDS.fullmatch(name))
+
+
+@cache
+def family_names() -> frozenset[str]:
+    """Browser families that can be published."""
+    return (_literal_names(_matchers()[0]) | _FAMILIES) - {_UNNAMED}
+
+
+@cache
+def system_names() -> frozenset[str]:
+    """Operating systems that can be published."""
+    return (_literal_names(_matchers()[1]) | _SYSTEMS | _DESKTOP_SYSTEMS) - {_UNNAMED}
+
+
+def bot_name(pattern: str) -> str:
+    """A name made from a pattern of crawler-user-agents, never from an agent: "[wW]get" → "wget"."""
+    name = re.split(r"\[\\s\\S\]\*|\\d|\\\(", pattern.strip("^$"))[0]
+    name = re.sub(r"\(\^\| \)|\(\[\^-\]\|\$\)", "", name)
+    name = re.sub(r"\[([^\]])[^\]]*\]", r"\1", name)
+    name = re.sub(r"\(([^|()]*)[^()]*\)", r"\1", name)
+    name = re.sub(r"\\(.)", r"\1", name.split("|")[0]).rpartition("@")[2]
+    name = re.sub(r"https?://", "", name)
+    return re.sub(r"[^A-Za-z0-9 ._!&'/+:-]", " ", name).strip(" /.;-_") or OTHER
+
+
+@cache
+def _patterns() -> tuple[str, ...]:
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]  # ships no types
+
+    return tuple(entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA)
+
+
+@cache
+def bot_names() -> frozenset[str]:
+    """Bots that can be published, besides "(tool)", "(other)" and the families of ua-parser."""
+    return frozenset(map(bot_name, _patterns()))
+
+
+# ---- matching -------------------------------------------------------------------------------------------------------
+
+
+def _matchers() -> Any:
+    from ua_parser.loaders import load_lazy_builtins
+
+    return load_lazy_builtins()
+
+
+@cache
+def _parser() -> Any:
+    """The rules of ua-parser, in the regex engine that does not backtrack: agents are hostile text."""
+    from ua_parser import Parser
+    from ua_parser.regex import Resolver
+
+    return Parser(Resolver(_matchers()))
+
+
+@cache
+def _crawlers() -> Any:
+    """All patterns of crawler-user-agents as one set; a match gives the position of its pattern."""
+    import ua_parser_rs
+
+    return ua_parser_rs.UserAgentExtractor(
+        (pattern, str(position), None, None, None, None) for position, pattern in enumerate(_patterns())
+    )
+
+
+@cache
+def _name_of(position: int) -> str:
+    name = bot_name(_patterns()[position])
+    return TOOL if name in _TOOLS else name
+
+
+def _device(text: str, system: str) -> str:
+    if _CONSOLE.search(text):
+        return "console"
+    if _TV.search(text):
+        return "tv"
+    if _TABLET.search(text):
+        return "tablet"
+    if system == "Android":
+        # Since 2011 Google asks makers of telephones, and only those, to say "Mobile".
+        return "mobile" if "Mobile" in text or text.startswith("Dalvik") else "tablet"
+    if _MOBILE.search(text) or system in ("iOS", "Windows Phone"):
+        return "mobile"
+    return "desktop" if system in _DESKTOP_SYSTEMS else OTHER
+
+
+class Treatment:
+    """User-Agent of an event → (agent_class, family, major, os, device, bot), by ua-parser and crawler-user-agents.
+
+    Bots have "(none)" for family, major, os and device; people have "(none)" for bot.
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        pass
+
+    def treat(self, agent: bytes | None) -> tuple[str, str, str, str, str, str]:
+        """(agent_class, family, major, os, device, bot), all from closed vocabularies."""
+        text = "" if agent is None else agent[:_LIMIT].decode("utf-8", "replace").strip()
+        if text in ("", "-", "null", "(null)"):
+            return _TOOL
+        crawler = _crawlers().extract(text)
+        if crawler is not None:
+            return (BOT, NONE, NONE, NONE, NONE, _name_of(int(crawler.family)))
+        parsed = _parser().parse(text)
+        family = parsed.user_agent.family if parsed.user_agent else OTHER
+        family = family if family in family_names() else OTHER
+        if parsed.device is not None and parsed.device.family == "Spider":
+            return (BOT, NONE, NONE, NONE, NONE, OTHER if family in _FAMILIES else family)
+        if _BOT_WORD.search(text):
+            return (BOT, NONE, NONE, NONE, NONE, OTHER)
+        system = parsed.os.family if parsed.os else OTHER
+        system = system if system in system_names() else OTHER
+        device = _device(text, system)
+        is_browser = _BROWSER.match(text) or _APP.search(text)
+        if not is_browser or (family == OTHER and system == OTHER and device == OTHER):
+            return _TOOL
+        major = _major(parsed.user_agent) if family != OTHER else NONE
+        return (HUMAN, family, major, system, device, NONE)
+
+
+def _major(user_agent: Any) -> str:
+    major = user_agent.major if user_agent is not None else None
+    return major if isinstance(major, str) and re.fullmatch(r"[0-9]{1,3}", major) else NONE

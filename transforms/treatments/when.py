@@ -1,0 +1,59 @@
+"""Treatment of the time: day and hour by the clock of the site."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from schemas.policy import Policy
+
+TAKES = ("time",)
+GIVES = ("day", "hour")
+
+HOURS = [f"{hour:02d}" for hour in range(24)]
+
+_QUARTER = 900
+_DAY = 86_400
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# Zones are defined by datetime, which ends at the year 9999; one day is left at each end for the offset.
+_FIRST = int((dt.datetime(1, 1, 3, tzinfo=dt.UTC) - _EPOCH).total_seconds())
+_LAST = int((dt.datetime(9999, 12, 29, tzinfo=dt.UTC) - _EPOCH).total_seconds())
+
+
+def _offsets(seconds: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Seconds east of UTC at each time, by zoneinfo; the TZ of the process plays no part."""
+    found = []
+    for second in seconds.tolist():
+        offset = (_EPOCH + dt.timedelta(seconds=second)).astimezone(zone).utcoffset()
+        found.append(int(offset.total_seconds()) if offset is not None else 0)
+    return np.array(found, dtype=np.int64)
+
+
+class Treatment:
+    """time: int64[n], seconds since 1970-01-01 UTC."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        pass
+
+    def treat(self, time: NDArray[np.int64], zone: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(day int32[n], days since 1970-01-01 of the zone; hour int32[n], codes of HOURS). Clamped to years 1 to 9999.
+
+        Raises zoneinfo.ZoneInfoNotFoundError for a zone that is not known.
+        """
+        clock = ZoneInfo(zone)
+        seconds = np.clip(time, _FIRST, _LAST)
+        quarters, where = np.unique(seconds // _QUARTER, return_inverse=True)
+        first = _offsets(quarters * _QUARTER, clock)
+        offset = first[where]
+        # All changes of today fall on a quarter of an hour; those of local mean times, long ago, did not.
+        changing = first != _offsets(quarters * _QUARTER + _QUARTER - 1, clock)
+        if changing.any():
+            inside = changing[where]
+            offset[inside] = _offsets(seconds[inside], clock)
+        local = seconds + offset
+        return (local // _DAY).astype(np.int32), (local % _DAY // 3600).astype(np.int32)

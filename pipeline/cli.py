@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -95,6 +96,8 @@ def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if os.environ.get("CROWDLOG_DEBUG") != "1":
+        logging.disable(logging.CRITICAL)  # engines log values and tracebacks; what a run has to say it says itself
     try:
         return dispatch(arguments)
     except Trouble as trouble:

@@ -43,7 +43,8 @@ class Period:
         return f"{self.table}/site={self.site}/grain={self.grain}/date={self.date.isoformat()}/part-0.parquet"
 
     def __post_init__(self) -> None:
-        # The path is made of these: none may climb out of the folder. A wrong site is not named, it could be a Host header.
+        # The path is made of these: none may climb out of the folder. A wrong site is not named: it could be a Host
+        # header.
         if not (TABLE.fullmatch(self.table) and SITE.fullmatch(self.site) and self.grain in GRAINS):
             raise ValueError("no such table, site or grain")
         if as_day(self.date) != span(as_day(self.date), self.grain)[0]:

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,19 @@ class Ledger:
             and all(self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in days)
             for site, days in file.days.items()
         )
+
+    def covered(self, profile: str) -> dict[tuple[str, str], frozenset[int]]:
+        """(site, table) → days since 1970-01-01 that publications of any grain cover."""
+        return {
+            (site, table): frozenset(days) for (of, site, table), days in self._covered.items() if of == profile
+        }
+
+    def edges(self, digests: Collection[str]) -> tuple[int | None, int | None]:
+        """First and last event, in seconds since the epoch, of files that were read before."""
+        files = [file for digest, file in self._read.items() if digest in digests]
+        firsts = [file.first for file in files if file.first is not None]
+        lasts = [file.last for file in files if file.last is not None]
+        return min(firsts, default=None), max(lasts, default=None)
 
     def events(self, profile: str) -> dict[SiteDay, int]:
         """Events of each published day by (site, date): the most that one run had of it since it was published.

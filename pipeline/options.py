@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +59,18 @@ def engine(wanted: Wanted) -> tuple[Any, Any, int | None]:
 
 
 def _local(workers: int, flags: Sequence[str]) -> tuple[Any, Any]:
-    """FnApiRunner by name: DirectRunner may choose another engine (DESIGN.md 5.1)."""
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    """FnApiRunner by name: DirectRunner may choose another engine (DESIGN.md 5.1).
 
-    mode = [f"--direct_running_mode={'multi_processing' if workers > 1 else 'in_memory'}", f"--direct_num_workers={workers}"]
-    return FnApiRunner(), _checked([*flags, *mode])
+    More than one worker is Beam's multi_processing mode with a worker of our own, so that it can be kept silent.
+    """
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    if workers == 1:
+        return FnApiRunner(), _checked(flags)
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
+    environment = SubprocessSDKEnvironment.from_command_string(command)
+    return FnApiRunner(default_environment=environment), _checked([*flags, f"--direct_num_workers={workers}"])
 
 
 def _other(runner: str, flags: Sequence[str]) -> tuple[Any, Any]:

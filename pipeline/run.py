@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import json
-import logging
 import os
 import secrets
 import sys
@@ -22,7 +21,6 @@ from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted, engine
-from pipeline.periods_index import covered_days, known_edges
 from pipeline.progress import Progress
 from pipeline.source import CHUNK, Input, digest, find, head, plan
 from schemas import load
@@ -51,7 +49,6 @@ class Outcome:
 def run(wanted: Wanted, now: int | None = None) -> Outcome:
     """Do the whole job. `now` is the clock in seconds since the epoch. Raises Trouble; then nothing was published."""
     began = time.monotonic()
-    quiet_engine()
     now = int(time.time()) if now is None else now
     policy = chosen_policy(wanted)
     countries = chosen_database(wanted)
@@ -113,7 +110,7 @@ def prepare(
     directives, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
     target = max(chunk_bytes, min(RANGE, total // (8 * max(wanted.workers, 4))))
-    first, last = known_edges(ledger, skipped)
+    first, last = ledger.edges(skipped)
     job = Job(
         root=str(wanted.output.absolute()),
         run_id=f"{dt.datetime.fromtimestamp(now, dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
@@ -133,7 +130,7 @@ def prepare(
         directives=directives,
         shares=max(1, min(64, -(-total // SHARE))),
         chunk_bytes=chunk_bytes,
-        calendar=Calendar(now, covered_days(ledger, wanted.profile), first, last, wanted.partial, wanted.preview),
+        calendar=Calendar(now, ledger.covered(wanted.profile), first, last, wanted.partial, wanted.preview),
         provenance=provenance(policy, countries),
         key=None,
     )
@@ -207,12 +204,6 @@ def execute(job: Job, runner: Any, options: Any, wanted: Wanted, total: int) -> 
         raise from_text(str(error)) or Trouble("E103", f"the engine failed ({type(error).__name__})") from None
     finally:
         progress.clear()
-
-
-def quiet_engine() -> None:
-    """Engines log values and tracebacks; what a run has to say it says itself."""
-    if os.environ.get("CROWDLOG_DEBUG") != "1":
-        logging.disable(logging.CRITICAL)
 
 
 def nothing_to_read(job: Job) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MARK = re.compile(r"crowdlog\[(E\d{3})/(\d)\]: ([^\n]*)")
+# a message ends where an engine's own words begin: Beam names the step, a repr ends the string
+MARK = re.compile(r"crowdlog\[(E\d{3})/(\d)\]: (.*?)(?= \[while running |\\n|'\)|\"\)|\n|$)")
 
 # code -> (exit, what it means); exits are a contract: 1 internal, 2 usage, 3 input, 4 refused, 5 leak found
 CODES = {

@@ -283,7 +283,7 @@ def settle(root: Path) -> bool:
 
 
 def test_crash_at_every_step_of_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: Tree) -> None:
-    """Wherever a commit dies, the next start ends with the bytes of an undisturbed run; before the entry it starts over."""
+    """Wherever a commit dies, the next start ends with the bytes of a run that nobody disturbed."""
     total = steps_of(monkeypatch, lambda: commit(tmp_path / "count", staged(tmp_path / "count")))
     outcomes = []
     for at in range(total):

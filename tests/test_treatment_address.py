@@ -22,7 +22,7 @@ def treatment(**ip: object) -> address.Treatment:
 def test_columns_are_those_declared() -> None:
     """TAKES and GIVES are those of fields.toml."""
     declared = fields().treatments["address"]
-    assert (address.TAKES, address.GIVES) == (declared.takes, declared.gives)
+    assert (declared.takes, declared.gives) == (address.TAKES, address.GIVES)
 
 
 def test_token_country_and_no_note() -> None:

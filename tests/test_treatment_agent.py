@@ -16,6 +16,7 @@ WIKIMEDIA = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ve
 needs_data = pytest.mark.skipif(not WIKIMEDIA.is_dir(), reason="the folder of shared test data is absent")
 TOOL = ("bot", "(none)", "(none)", "(none)", "(none)", "(tool)")
 KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+MAC_KIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 
 
 def treated(text: str | bytes | None) -> tuple[str, ...]:
@@ -25,21 +26,65 @@ def treated(text: str | bytes | None) -> tuple[str, ...]:
 def test_columns_are_those_declared() -> None:
     """TAKES and GIVES are those of fields.toml."""
     declared = fields().treatments["agent"]
-    assert (agent.TAKES, agent.GIVES) == (declared.takes, declared.gives)
+    assert (declared.takes, declared.gives) == (agent.TAKES, agent.GIVES)
 
 
 PEOPLE = {
-    "chrome": (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {KIT} Chrome/120.0.0.0 Safari/537.36", "Chrome 120 Windows desktop"),
-    "firefox": ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0", "Firefox 121 Ubuntu desktop"),
-    "mac": ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Safari/605.1.15", "Safari 17 Mac_OS_X desktop"),
-    "iphone": ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Mobile/15E148 Safari/604.1", "Mobile_Safari 17 iOS mobile"),
-    "ipad": ("Mozilla/5.0 (iPad; CPU OS 15_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/15.1 Mobile/15E148 Safari/604.1", "Mobile_Safari 15 iOS tablet"),
-    "android_phone": (f"Mozilla/5.0 (Linux; Android 13; SM-S901B) {KIT} Chrome/112.0.0.0 Mobile Safari/537.36", "Chrome_Mobile 112 Android mobile"),
-    "android_tablet": (f"Mozilla/5.0 (Linux; Android 12; SM-X906C) {KIT} Chrome/80.0.3987.119 Safari/537.36", "Chrome 80 Android tablet"),
-    "cubot_is_a_phone": (f"Mozilla/5.0 (Linux; Android 9; CUBOT X19) {KIT} Chrome/90.0.0.0 Mobile Safari/537.36", "Chrome_Mobile 90 Android mobile"),
-    "tablet_pc": ("Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0; Tablet PC 2.0)", "IE 8 Windows desktop"),
-    "playstation": ("Mozilla/5.0 (PlayStation; PlayStation 5/2.26) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Safari/605.1.15", "Safari 13 (other) console"),
-    "television": (f"Mozilla/5.0 (SMART-TV; Linux; Tizen 2.4.0) {KIT} Version/2.4.0 TV Safari/537.36", "Safari 2 Tizen tv"),
+    "chrome": (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
+        f"{KIT} Chrome/120.0.0.0 Safari/537.36",
+        "Chrome 120 Windows desktop",
+    ),
+    "firefox": (
+        "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:121.0) "
+        "Gecko/20100101 Firefox/121.0",
+        "Firefox 121 Ubuntu desktop",
+    ),
+    "mac": (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) "
+        f"{MAC_KIT} Version/17.1 Safari/605.1.15",
+        "Safari 17 Mac_OS_X desktop",
+    ),
+    "iphone": (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) "
+        f"{MAC_KIT} Version/17.1 Mobile/15E148 Safari/604.1",
+        "Mobile_Safari 17 iOS mobile",
+    ),
+    "ipad": (
+        "Mozilla/5.0 (iPad; CPU OS 15_1 like Mac OS X) "
+        f"{MAC_KIT} Version/15.1 Mobile/15E148 Safari/604.1",
+        "Mobile_Safari 15 iOS tablet",
+    ),
+    "android_phone": (
+        "Mozilla/5.0 (Linux; Android 13; SM-S901B) "
+        f"{KIT} Chrome/112.0.0.0 Mobile Safari/537.36",
+        "Chrome_Mobile 112 Android mobile",
+    ),
+    "android_tablet": (
+        "Mozilla/5.0 (Linux; Android 12; SM-X906C) "
+        f"{KIT} Chrome/80.0.3987.119 Safari/537.36",
+        "Chrome 80 Android tablet",
+    ),
+    "cubot_is_a_phone": (
+        "Mozilla/5.0 (Linux; Android 9; CUBOT X19) "
+        f"{KIT} Chrome/90.0.0.0 Mobile Safari/537.36",
+        "Chrome_Mobile 90 Android mobile",
+    ),
+    "tablet_pc": (
+        "M"
+        "ozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0; Tablet PC 2.0)",
+        "IE 8 Windows desktop",
+    ),
+    "playstation": (
+        "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) "
+        f"{MAC_KIT} Version/13.0 Safari/605.1.15",
+        "Safari 13 (other) console",
+    ),
+    "television": (
+        "Mozilla/5.0 (SMART-TV; Linux; Tizen 2.4.0) "
+        f"{KIT} Version/2.4.0 TV Safari/537.36",
+        "Safari 2 Tizen tv",
+    ),
 }  # fmt: skip
 
 
@@ -51,8 +96,14 @@ def test_people(text: str, expected: str) -> None:
 
 
 BOTS = {
-    "googlebot": ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Googlebot"),
-    "bingbot": ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "bingbot"),
+    "googlebot": (
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Googlebot",
+    ),
+    "bingbot": (
+        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        "bingbot",
+    ),
     "wordpress": ("WordPress/6.6; https://customer.example", "WordPress"),
     "unknown_bot": ("Mozilla/5.0 (compatible; JoDoesOwnBot/1.0)", "(other)"),
     "e_mail": ("Mozilla/5.0 (compatible; Thing/1.0; jo@example.com)", "(other)"),
@@ -112,11 +163,15 @@ def _closed(found: tuple[str, ...]) -> bool:
 
 CANARY = "zqxjkvbp"
 HOSTILE = [
-    f"{CANARY}", f"{CANARY}Bot/1.0", f"Mozilla/5.0 (compatible; {CANARY}bot/1.0; +https://{CANARY}.example)",
+    f"{CANARY}", f"{CANARY}Bot/1.0",
+    f"Mozilla/5.0 (compatible; {CANARY}bot/1.0; +https://{CANARY}.example)",
     f"Mozilla/5.0 (Linux; Android 9; {CANARY} Build/{CANARY}) {KIT} Chrome/90.0 Mobile Safari/537.36",
-    f"{CANARY}-iPhone/5 CFNetwork/672 Darwin/14", f"{CANARY}/5 CFNetwork/672.0 Darwin/14.0", f"{CANARY} ({CANARY}@example.com)",
-    f"Mozilla/5.0 (Windows NT 10.0; {CANARY}) {KIT} {CANARY}Browser/7.0 Safari/537.36", f"{CANARY} spider/2", f"WordPress/6.6; https://{CANARY}.example",
-    f"HbbTV/1.1.1 (; {CANARY} ;x; 2011 ;)", f"Opera/9.80 ({CANARY}) Presto/2.12 Version/{CANARY}", f"Mozilla/5.0 ({CANARY}; U; {CANARY} OS 4.1)",
+    f"{CANARY}-iPhone/5 CFNetwork/672 Darwin/14", f"{CANARY}/5 CFNetwork/672.0 Darwin/14.0",
+    f"{CANARY} ({CANARY}@example.com)",
+    f"Mozilla/5.0 (Windows NT 10.0; {CANARY}) {KIT} {CANARY}Browser/7.0 Safari/537.36",
+    f"{CANARY} spider/2", f"WordPress/6.6; https://{CANARY}.example",
+    f"HbbTV/1.1.1 (; {CANARY} ;x; 2011 ;)", f"Opera/9.80 ({CANARY}) Presto/2.12 Version/{CANARY}",
+    f"Mozilla/5.0 ({CANARY}; U; {CANARY} OS 4.1)",
 ]  # fmt: skip
 
 
@@ -128,7 +183,10 @@ def test_nothing_of_an_agent_survives(text: str) -> None:
     assert _closed(found)
 
 
-@given(st.binary(max_size=100) | st.text(max_size=60).map(lambda text: f"Mozilla/5.0 ({text}) {text}/12.3".encode("utf-8", "replace")))
+@given(
+    st.binary(max_size=100)
+    | st.text(max_size=60).map(lambda text: f"Mozilla/5.0 ({text}) {text}/12.3".encode("utf-8", "replace"))
+)
 @settings(max_examples=150, deadline=None)
 def test_total_and_closed(text: bytes) -> None:
     """No bytes raise, and every word of the result is of a closed vocabulary."""
@@ -143,7 +201,7 @@ def test_only_the_beginning_is_read() -> None:
 
 def test_patterns_of_crawlers_match_their_own_examples() -> None:
     """Every example of the bot list is a bot."""
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]  # ships no types
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
     examples = [entry["instances"][0] for entry in CRAWLER_USER_AGENTS_DATA[::10] if entry["instances"]]
     assert len(examples) > 100
@@ -154,14 +212,16 @@ def test_patterns_of_crawlers_match_their_own_examples() -> None:
 def test_spiders_of_the_vectors() -> None:
     """All 62 agents that Wikimedia's test data classifies are classified alike."""
     rows = (WIKIMEDIA / "isSpider_test_data.csv").read_text("utf-8").splitlines()[1:]
-    found = [(row.split(",", 2)[1].strip() == "true", treated(row.split(",", 2)[2].strip())[0] == "bot") for row in rows]
+    found = [
+        (row.split(",", 2)[1].strip() == "true", treated(row.split(",", 2)[2].strip())[0] == "bot") for row in rows
+    ]
     assert len(found) == 62
     assert sum(expected == is_bot for expected, is_bot in found) == 62
 
 
 @needs_data
 def test_popular_agents_of_the_vectors() -> None:
-    """Of the 100 agents that Wikimedia sees most, family, major and system are those of its test data for all people."""
+    """Of the 100 agents that Wikimedia sees most, family, major and system of people agree."""
     people = agreed = 0
     for row in (WIKIMEDIA / "ua_most_popular_test_data.csv").read_text("utf-8").splitlines()[1:]:
         text, _, expected = row.replace("\\,", ",").partition(", {")
@@ -170,7 +230,6 @@ def test_popular_agents_of_the_vectors() -> None:
         if found[0] == "human" and data["browser_family"] != "Other":
             people += 1
             major = "(none)" if data["browser_major"] == "-" else data["browser_major"]
-            # In compatibility mode IE says 7 and means the version that its engine tells.
             agreed += found[1:4] == (data["browser_family"], major, data["os_family"])
     assert people > 80
     assert agreed / people > 0.97

@@ -21,7 +21,7 @@ from transforms.treatments import latency, measure, status, when
 def test_columns_are_those_declared(module: object) -> None:
     """TAKES and GIVES are those of fields.toml."""
     declared = fields().treatments[module.__name__.split(".")[-1]]  # type: ignore[attr-defined]
-    assert (module.TAKES, module.GIVES) == (declared.takes, declared.gives)  # type: ignore[attr-defined]
+    assert (declared.takes, declared.gives) == (module.TAKES, module.GIVES)  # type: ignore[attr-defined]
 
 
 def test_status_and_class() -> None:

@@ -21,7 +21,7 @@ def treated(query: str | bytes | None) -> tuple[str | None, str | None, str | No
 def test_columns_are_those_declared() -> None:
     """TAKES and GIVES are those of fields.toml."""
     declared = fields().treatments["parameters"]
-    assert (parameters.TAKES, parameters.GIVES) == (declared.takes, declared.gives)
+    assert (declared.takes, declared.gives) == (parameters.TAKES, parameters.GIVES)
 
 
 QUERIES = {
@@ -80,7 +80,9 @@ def test_names_are_the_ones_read() -> None:
     assert treated(query) == ("x", "x", "x")
 
 
-@given(st.binary(max_size=80) | st.text("utm_source=&%40abc123.@+", max_size=60).map(lambda t: b"utm_source=" + t.encode()))
+@given(
+    st.binary(max_size=80) | st.text("utm_source=&%40abc123.@+", max_size=60).map(lambda t: b"utm_source=" + t.encode())
+)
 @settings(max_examples=200, deadline=None)
 def test_total_and_closed(query: bytes) -> None:
     """No bytes raise; a word has only the signs of a campaign word, or is one of two fixed ones."""

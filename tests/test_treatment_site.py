@@ -42,7 +42,7 @@ HOSTS = {
 def test_columns_are_those_declared() -> None:
     """TAKES and GIVES are those of fields.toml."""
     declared = fields().treatments["site"]
-    assert (site.TAKES, site.GIVES) == (declared.takes, declared.gives)
+    assert (declared.takes, declared.gives) == (site.TAKES, site.GIVES)
 
 
 @pytest.mark.parametrize(("host", "expected"), HOSTS.values(), ids=HOSTS.keys())
@@ -61,7 +61,10 @@ def test_log_without_hosts_is_the_default_site() -> None:
     assert site.Treatment(POLICY, has_host=False).treat(None) == "default"
 
 
-@given(st.binary(max_size=60) | st.from_regex(r"[a-z]{1,5}\.(shop|blogs)\.example(:[0-9]{1,3})?", fullmatch=True).map(str.encode))
+@given(
+    st.binary(max_size=60)
+    | st.from_regex(r"[a-z]{1,5}\.(shop|blogs)\.example(:[0-9]{1,3})?", fullmatch=True).map(str.encode)
+)
 @settings(max_examples=100, deadline=None)
 def test_names_are_a_closed_vocabulary(host: bytes) -> None:
     """Nothing of a host becomes a name."""

@@ -73,11 +73,14 @@ def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.ui
     return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
 
 
-def merge(parts: Sequence[Partial]) -> Partial:
-    """One Partial that says what all of them say: equal cells, networks and pairs are added up."""
+def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
+    """One Partial that says what all of them say: equal cells, networks and pairs are added up.
+
+    `same_words`: the word lists of all parts are beginnings of the last one, so that codes need no translation.
+    """
     if len(parts) == 1:
         return parts[0]
-    words, cells = _unify_words(parts)
+    words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
     cell_of, first_cell = number(cells.T)
     networks = np.concatenate([p.networks for p in parts])
     network_of, first_network = number_wide(networks)

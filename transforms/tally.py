@@ -46,27 +46,15 @@ class Tally:
     def __call__(self, chunks: Iterator[PseudonymousEvents]) -> Iterator[Sealed]:
         seal, counter, total = Seal(self.key.fetch()), Counter(self.sites, self.trends), Accounts()
         held: list[Partial] = []
-        words: list[str] = []
         for events in chunks:
-            part = counter.count(events)
-            words = part.words
-            held.append(part)
+            held.append(counter.count(events))
             accounting.add(total, events.accounts)
             if sum(len(p.pair_cell) for p in held) > HELD_PAIRS:
-                held = [merge_same_words(held, words)]
+                held = [partials.merge(held, same_words=True)]
         if held:
-            for site, share, part in partials.split(merge_same_words(held, words), self.shares):
+            for site, share, part in partials.split(partials.merge(held, same_words=True), self.shares):
                 yield Sealed(site * self.shares + share, seal.close(PARTIAL + partials.to_bytes(part)))
         yield Sealed(len(self.sites) * self.shares, seal.close(ACCOUNTS + accounting.to_bytes(total)))
-
-
-def merge_same_words(parts: list[Partial], words: list[str]) -> Partial:
-    """Merge parts of one worker, whose word lists are beginnings of the last one: codes need no translation."""
-    for part in parts:
-        part.words = []
-    whole = partials.merge(parts)
-    whole.words = words
-    return whole
 
 
 class Counter:

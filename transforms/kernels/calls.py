@@ -119,8 +119,8 @@ def values(kind: str, block: Block, starts: Int32, lens: Int32) -> tuple[Int64, 
         return out, kernels.clf_times(block.words, block.text, starts, lens, out)
     if kind == "iso8601":
         return out, kernels.iso_times(block.text, starts, lens, out)
-    *how, divisor = _NUMBERS[kind]
-    wrong = kernels.numbers(block.text, starts, lens, *how, out)
+    digits, scale, fraction, dash, low, high, divisor = _NUMBERS[kind]
+    wrong = kernels.numbers(block.text, starts, lens, digits, scale, fraction, dash, low, high, out)
     if divisor > 1:
         out[out != WRONG] //= divisor
     return out, wrong

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.words import Text, U, Words, head, load
+from transforms.kernels.words import Text, U, Words, head, load, signed
 
 Spans = NDArray[np.int32]
 State = tuple[Words, Words, Spans, Spans, Words, int]
@@ -19,11 +21,11 @@ _TAGS = U(0xFFFFFFFF00000000)
 def _hash(words: Words, i: int, n: int, seed: np.uint64) -> np.uint64:
     """64-bit hash of `n` bytes. Both factors depend on the secret seed: without it no collisions can be made."""
     h = seed ^ (U(n) * _A)
-    k = 0
-    while k < n:
-        x = h ^ head(load(words, i + k), min(n - k, 8))
+    while n > 0:
+        x = h ^ (load(words, i) if n >= 8 else head(load(words, i), n))
         h = ((x & _LOW) ^ (seed >> _HALF)) * ((x >> _HALF) ^ (seed & _LOW)) + ((x << _TURN) | (x >> _BACK))
-        k += 8
+        i += 8
+        n -= 8
     h = (h ^ (h >> _HALF)) * _B
     h = (h ^ (h >> _BACK)) * _C
     return h ^ (h >> _HALF)
@@ -43,9 +45,10 @@ def _same(words: Words, i: int, n: int, arena: Words, at: int) -> bool:
 
 
 @part
-def _longer(values: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
     new = np.empty(size, values.dtype)
-    new[: values.size] = values
+    for k in range(values.size):  # a slice would take numba three seconds more to compile
+        new[k] = values[k]
     return new
 
 
@@ -73,23 +76,23 @@ def encode(
     """
     mask = U(table.size - 1)
     for r in range(starts.size):
-        i, n = np.int64(starts[r]), np.int64(lens[r])
+        i, n = signed(starts[r]), signed(lens[r])
         if n == 0 or (dash and n == 1 and text[i] == 45):
             codes[r] = -1
             continue
         h = _hash(words, i, n, seed)
         slot = h & mask
-        found = np.int64(-1)
+        found = signed(-1)
         while table[slot] != U(0):
             if table[slot] & _TAGS == h & _TAGS:
-                e = np.int64(table[slot] & _LOW) - 1
-                if lengths[e] == n and _same(words, i, n, arena, np.int64(begins[e])):
+                e = signed(table[slot] & _LOW) - 1
+                if lengths[e] == n and _same(words, i, n, arena, signed(begins[e])):
                     found = e
                     break
             slot = (slot + U(1)) & mask
         if found < 0:
-            found = np.int64(count)
-            begin = np.int64(begins[count])
+            found = signed(count)
+            begin = signed(begins[count])
             after = begin + ((n + 7) >> 3)
             if after > arena.size:
                 arena = _longer(arena, max(after, 2 * arena.size))
@@ -117,7 +120,7 @@ def pack(arena: Text, begins: Spans, lengths: Spans, data: Text, offsets: Spans)
     at = 0
     for e in range(lengths.size):
         offsets[e] = at
-        begin = 8 * np.int64(begins[e])
+        begin = 8 * signed(begins[e])
         for k in range(begin, begin + lengths[e]):
             data[at] = arena[k]
             at += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +53,6 @@ def sum_by(ids: NDArray[np.int32], groups: int, values: NDArray[np.int64]) -> ND
     return sums
 
 
-def _usable(values: NDArray[np.generic], kind: type[np.generic]) -> NDArray[np.generic]:
+def _usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
     """The array as kernels were compiled for: contiguous, writable, of that type (else they would compile again)."""
     return np.require(values, kind, ["C", "A", "W"])

@@ -18,13 +18,21 @@ def _slot(key: np.uint64, seed: np.uint64, mask: np.uint64) -> np.uint64:
     return (h ^ (h >> _SHIFT)) & mask
 
 
+@part
+def _empty(slots: int) -> NDArray[np.int32]:
+    table = np.empty(slots, np.int32)
+    for slot in range(slots):
+        table[slot] = -1
+    return table
+
+
 @kernel
 def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[np.int64]) -> int:
     """Number of each key among the distinct keys, in order of first appearance, and the row where each was first.
 
     ids int32[n] and first int64[n] are written; returns how many of `first` are used.
     """
-    table = np.full(1024, -1, np.int32)
+    table = _empty(1024)
     mask = U(table.size - 1)
     count = 0
     for r in range(keys.size):
@@ -37,7 +45,7 @@ def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[n
             ids[r] = count
             count += 1
             if 2 * count > table.size:
-                table = np.full(4 * table.size, -1, np.int32)
+                table = _empty(4 * table.size)
                 mask = U(table.size - 1)
                 for g in range(count):
                     slot = _slot(keys[first[g]], seed, mask)

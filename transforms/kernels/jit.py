@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
@@ -34,23 +34,25 @@ def cache_folder() -> Path | None:
 
 
 _FOLDER = cache_folder()
+_njit: Any = numba.njit
+_config: Any = config
 _OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
 
 
 def kernel(function: Function) -> Function:
     """Compile a kernel that Python calls, on its first call, and keep the result."""
     if _FOLDER is None:
-        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(_FOLDER)  # numba reads it when a function is decorated
+        return cast(Function, _njit(**_OPTIONS)(function))
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_FOLDER)  # numba reads it when a function is decorated
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+        return cast(Function, _njit(cache=True, **_OPTIONS)(function))
     except RuntimeError:  # numba found no place that it can write to
-        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+        return cast(Function, _njit(**_OPTIONS)(function))
     finally:
-        config.CACHE_DIR = before
+        _config.CACHE_DIR = before
 
 
 def part(function: Function) -> Function:
     """A function that only kernels call: compiled into them, not cached by itself."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    return cast(Function, _njit(**_OPTIONS)(function))

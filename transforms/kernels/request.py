@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load
+from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
 
 Spans = NDArray[np.int32]
 _TOKEN = np.array(
@@ -58,7 +58,7 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
     out int32[4, rows]: start and length of the path, start and length of the query; lengths 0 where there is none.
     """
     for r in range(starts.size):
-        i = np.int64(starts[r])
+        i = signed(starts[r])
         end = i + lens[r]
         out[0, r], out[1, r], out[2, r], out[3, r] = i, 0, i, 0
         stop = NEWLINE
@@ -67,7 +67,7 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
             stop = SPACE
         if (i == 0 and method) or i >= end or (not method and end - i == 1 and text[i] == 45):
             continue
-        path, slashes, after = i, np.int64(-1), i
+        path, slashes, after = i, signed(-1), i
         if text[i] != 47:
             slashes = _authority(text, i, end)
             if slashes >= 0:
@@ -100,7 +100,7 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
 @part
 def _is_allowed(text: Text, i: int, n: int, names: Text, offsets: Spans) -> bool:
     for k in range(offsets.size - 1):
-        begin = np.int64(offsets[k])
+        begin = signed(offsets[k])
         if offsets[k + 1] - begin != n:
             continue
         same = 0
@@ -131,13 +131,13 @@ def select_parameters(
     """
     written = 0
     for r in range(starts.size):
-        i = np.int64(starts[r])
+        i = signed(starts[r])
         end = i + lens[r]
         begin = written
         if i < end and text[i] == 63:
             i += 1
         while i < end:
-            stop, equals = i, np.int64(-1)
+            stop, equals = i, signed(-1)
             while stop < end and text[stop] != 38 and text[stop] != 59:
                 if equals < 0 and text[stop] == 61:
                     equals = stop

@@ -7,7 +7,21 @@ from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
 from transforms.kernels.modes import BARE, FIXED, LAZY, QUOTED, REST, WORD
-from transforms.kernels.words import BACKSLASH, EACH, NEWLINE, QUOTE, SPACE, Text, U, Words, find, find3, head, load
+from transforms.kernels.words import (
+    BACKSLASH,
+    EACH,
+    NEWLINE,
+    QUOTE,
+    SPACE,
+    Text,
+    U,
+    Words,
+    find,
+    find3,
+    head,
+    load,
+    signed,
+)
 
 CLIENT, COLLAPSE, NO_DASH = 1, 2, 4  # flags of a field, see Table in calls.py
 _CR, _LF, _DASH, _BLANK, _ESCAPE = 13, 10, 45, 32, 92
@@ -145,9 +159,9 @@ def scan(
 
     plan int64[fields, 3]: mode, flags, length of the literal behind the field; literals uint64[fields + 2, any]: those
     literals, then the tail of the literal behind a user name that may be missing, then the lead. starts, lens
-    int32[fields, rows], line_starts int32[rows + 1], refused int32[rows] are written; those of a refused row mean nothing.
+    int32[fields, rows], line_starts int32[rows + 1], refused int32[rows] are written (nonsense for refused rows).
     """
-    i, row, count = 0, 0, 0
+    i, row, count = signed(0), signed(0), signed(0)
     fields = plan.shape[0]
     while i < size:
         begin = i

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.words import Text, U, Words, head, load
+from transforms.kernels.words import Text, U, Words, head, load, signed
 
 WRONG = -(1 << 63)
 Spans = NDArray[np.int32]
@@ -21,7 +21,7 @@ _LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
 @part
 def _two(text: Text, i: int) -> int:
     """Two digits as a number, far below zero if they are none."""
-    a, b = np.int64(text[i]) - 48, np.int64(text[i + 1]) - 48
+    a, b = signed(text[i]) - 48, signed(text[i + 1]) - 48
     return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else _NONE
 
 
@@ -61,8 +61,8 @@ def _clf(text: Text, i: int) -> int:
     """dd/Mon/yyyy:HH:MM:SS +hhmm at `i`, all of it checked."""
     if text[i + 2] != 47 or text[i + 6] != 47 or text[i + 11] != 58 or text[i + 20] != 32:
         return WRONG
-    name = np.int64(text[i + 3]) | np.int64(text[i + 4]) << 8 | np.int64(text[i + 5]) << 16
-    month = 0
+    name = signed(text[i + 3]) | signed(text[i + 4]) << 8 | signed(text[i + 5]) << 16
+    month = signed(0)
     for m in range(12):
         if _MONTHS[m] == name:
             month = m + 1
@@ -80,10 +80,10 @@ def clf_times(words: Words, text: Text, starts: Spans, lens: Spans, out: Ints) -
     Neighbouring lines have the same date, hour and zone: only minute and second are read anew while they stay the same.
     """
     wrong = 0
-    date, hour, zone, base = U(0), U(0), U(0), np.int64(WRONG)
+    date, hour, zone, base = U(0), U(0), U(0), signed(WRONG)
     for r in range(starts.size):
-        i = np.int64(starts[r])
-        value = np.int64(WRONG)
+        i = signed(starts[r])
+        value = signed(WRONG)
         if lens[r] == 26:
             a, b, c = load(words, i), head(load(words, i + 8), 6), load(words, i + 18) & U(0xFFFFFFFFFFFF0000)
             m, s = _two(text, i + 15), _two(text, i + 18)
@@ -91,7 +91,7 @@ def clf_times(words: Words, text: Text, starts: Spans, lens: Spans, out: Ints) -
                 if 0 <= m <= 59 and 0 <= s <= 60:
                     value = base + m * 60 + s
             else:
-                value = np.int64(_clf(text, i))
+                value = signed(_clf(text, i))
                 if value != WRONG:
                     date, hour, zone, base = a, b, c, value - m * 60 - s
         wrong += value == WRONG
@@ -131,7 +131,7 @@ def iso_times(text: Text, starts: Spans, lens: Spans, out: Ints) -> int:
     """Seconds since the epoch of ISO 8601 times; returns how many are WRONG."""
     wrong = 0
     for r in range(starts.size):
-        value = np.int64(_iso(text, np.int64(starts[r]), np.int64(starts[r]) + lens[r]))
+        value = signed(_iso(text, signed(starts[r]), signed(starts[r]) + lens[r]))
         wrong += value == WRONG
         out[r] = value
     return wrong
@@ -139,10 +139,10 @@ def iso_times(text: Text, starts: Spans, lens: Spans, out: Ints) -> int:
 
 @part
 def _digits(text: Text, i: int, end: int, digits: int, scale: int, fraction: int) -> int:
-    value = np.int64(0)
+    value = signed(0)
     k = i
     while k < end and 48 <= text[k] <= 57 and k - i < digits:
-        value = value * 10 + (np.int64(text[k]) - 48)
+        value = value * 10 + (signed(text[k]) - 48)
         k += 1
     if k == i:
         return WRONG
@@ -152,7 +152,7 @@ def _digits(text: Text, i: int, end: int, digits: int, scale: int, fraction: int
         first = k
         while k < end and 48 <= text[k] <= 57 and k - first < fraction:
             if taken < scale:
-                value = value * 10 + (np.int64(text[k]) - 48)
+                value = value * 10 + (signed(text[k]) - 48)
                 taken += 1
             k += 1
         if k == first:
@@ -182,13 +182,13 @@ def numbers(
     """
     wrong = 0
     for r in range(starts.size):
-        i, n = np.int64(starts[r]), np.int64(lens[r])
+        i, n = signed(starts[r]), signed(lens[r])
         if dash and n == 1 and text[i] == 45:
             out[r] = -1
             continue
-        value = np.int64(_digits(text, i, i + n, digits, scale, fraction))
+        value = signed(_digits(text, i, i + n, digits, scale, fraction))
         if value < low or value > high:
-            value = np.int64(WRONG)
+            value = signed(WRONG)
         wrong += value == WRONG
         out[r] = value
     return wrong

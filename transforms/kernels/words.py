@@ -6,12 +6,17 @@ Byte tests are exact (no false positives), see Hacker's Delight, 2nd edition, se
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import part
 
 U = np.uint64
+# Kernels count in int64 alone: mixed with int32 they would be compiled again, mixed with uint64 they would be floats.
+signed = cast(Callable[[Any], int], np.int64)
 Words = NDArray[np.uint64]
 Text = NDArray[np.uint8]
 
@@ -32,7 +37,7 @@ def load(words: Words, i: int) -> np.uint64:
     shift = (at & SEVEN) << THREE
     k = at >> THREE
     # Two shifts: a shift by 64 is undefined.
-    return (words[k] >> shift) | ((words[k + ONE] << ONE) << (SIXTY_THREE - shift))
+    return U((words[k] >> shift) | ((words[k + ONE] << ONE) << (SIXTY_THREE - shift)))
 
 
 @part
@@ -50,7 +55,7 @@ def zeros(word: np.uint64) -> np.uint64:
 @part
 def place(marks: np.uint64) -> int:
     """Number of the first byte that is marked with 0x80."""
-    return np.int64((((marks & (~marks + ONE)) >> SEVEN) * PLACES) >> TOP)
+    return signed((((marks & (~marks + ONE)) >> SEVEN) * PLACES) >> TOP)
 
 
 @part
@@ -63,7 +68,7 @@ def find(words: Words, i: int, a: np.uint64, b: np.uint64) -> int:
         k += ONE
         word = words[k]
         marks = zeros(word ^ a) | zeros(word ^ b)
-    return np.int64(k << THREE) + place(marks)
+    return signed(k << THREE) + place(marks)
 
 
 @part
@@ -77,4 +82,4 @@ def find3(words: Words, i: int, stop: int, a: np.uint64, b: np.uint64, c: np.uin
         k += ONE
         word = words[k]
         marks = zeros(word ^ a) | zeros(word ^ b) | zeros(word ^ c)
-    return min(np.int64(k << THREE) + place(marks), stop) if marks != U(0) else stop
+    return min(signed(k << THREE) + place(marks), stop) if marks != U(0) else stop

@@ -132,7 +132,7 @@ class TextParser:
         """Columns of a block by name: codes of text columns, values of the others."""
         at = self.layout.positions
         for name in self.columns:
-            if name in numbers or (name in at and at[name] in numbers):
+            if at.get(name) in numbers:
                 yield name, numbers[at[name]]
             elif name not in ("path", "query"):
                 yield name, dictionaries[name].encode(block, starts[at[name]], lens[at[name]])

@@ -41,7 +41,7 @@ class Treatment:
     def treat(
         self, client: bytes | None, forwarded: bytes | None, site: Site | str
     ) -> tuple[bytes | None, str, str | None]:
-        """(16-byte token, country, None), or (None, "(unknown)", HOST_NAME or INVALID_ADDRESS) for what is no address."""
+        """(16-byte token, country, None); for what is no address (None, "(unknown)", HOST_NAME or INVALID_ADDRESS)."""
         client = client or b""
         address = forwarded_client(client, forwarded, self._trusted, nat64=self._nat64, sixrd=self._sixrd)
         if address is None:

@@ -29,7 +29,8 @@ def _words(text: str) -> frozenset[str]:
 _TOOLS = _words(
     "wget|Python-urllib|python-requests|aiohttp|httpx|libwww-perl|httpunit|Go-http-client|okhttp|AHC|"
     "Apache-HttpClient|Jetty|http_get|axios|HttpUrlConnection|AnyEvent|curl|SimpleScraper|PHP-Curl-"
-    "Class|node-fetch|sindresorhus/got|mechanize|colly|HTTPie|CustomAsyncHttpClient|lwp-trivial"
+    "Class|node-fetch|sindresorhus/got|mechanize|colly|HTTPie|CustomAsyncHttpClient|lwp-trivial|Java|"
+    "Python Requests|Python aiohttp|HTTPClient|GuzzleHttp|go-cli|lua-resty-http|Node-oauth|ureq"
 )
 
 # What says "bot" in any agent. Cubot is a maker of telephones.
@@ -126,7 +127,7 @@ def bot_name(pattern: str) -> str:
 
 @cache
 def _patterns() -> tuple[str, ...]:
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]  # ships no types
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
     return tuple(entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA)
 
@@ -207,7 +208,8 @@ class Treatment:
         family = parsed.user_agent.family if parsed.user_agent else OTHER
         family = family if family in family_names() else OTHER
         if parsed.device is not None and parsed.device.family == "Spider":
-            return (BOT, NONE, NONE, NONE, NONE, OTHER if family in _FAMILIES else family)
+            name = TOOL if family in _TOOLS else OTHER if family in _FAMILIES else family
+            return (BOT, NONE, NONE, NONE, NONE, name)
         if _BOT_WORD.search(text):
             return (BOT, NONE, NONE, NONE, NONE, OTHER)
         system = parsed.os.family if parsed.os else OTHER

@@ -50,6 +50,8 @@ _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def is_token(word: str) -> bool:
     """Whether a word without separators looks made by a machine: a key, an id, a hash, an encoding of something."""
+    if word.isdecimal():
+        return False
     if len(word) >= _TOKEN_LENGTH:
         return True
     has_digit = any(character.isdigit() for character in word)
@@ -58,6 +60,8 @@ def is_token(word: str) -> bool:
             return True
         if len(_HUMPS.findall(word)) >= 4:
             return True
+    if len(word) >= 16 and word.isupper():
+        return True
     if len(word) < 16 or not (has_digit and any(character.isalpha() for character in word)):
         return False
     return -sum(n / len(word) * math.log2(n / len(word)) for n in Counter(word).values()) >= _ENTROPY

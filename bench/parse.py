@@ -32,10 +32,11 @@ def generate(lines: int) -> bytes:
         path = paths[int(draw.random() ** 3 * len(paths))]
         query = f"?page={draw.randrange(50)}&q=word{draw.randrange(10**6)}" if draw.random() < 0.25 else ""
         referrer = "-" if draw.random() < 0.5 else f"https://www.example.com{paths[int(draw.random() ** 3 * 300)]}"
+        agent = agents[int(draw.random() ** 2 * 40)]
         client = clients[int(draw.random() ** 2 * len(clients))]
         out.append(
             f'{client} - - [20/Nov/2026:{clock} +0000] "GET {path}{query} HTTP/1.1" '
-            f'{draw.choice((200, 200, 200, 304, 404))} {draw.randrange(90000)} "{referrer}" "{agents[int(draw.random() ** 2 * 40)]}"\n'
+            f'{draw.choice((200, 200, 200, 304, 404))} {draw.randrange(90000)} "{referrer}" "{agent}"\n'
         )
     return "".join(out).encode()
 

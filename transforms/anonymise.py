@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
@@ -13,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from schemas.load import DeclarationError, Fields
-from schemas.policy import Policy
+from schemas.policy import Policy, Site
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from transforms.addresses import NetworkKey
 from transforms.geography import Countries
@@ -22,6 +23,7 @@ from transforms.partials import number
 from transforms.treatments import address, latency, measure, site, status, when
 
 Codes = NDArray[np.int32]
+ADDRESSES = 1 << 17  # addresses remembered, ~250 bytes each
 MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
 
 
@@ -81,12 +83,12 @@ class Words:
 class Memo:
     """A treatment of distinct values, remembered; values are dropped all at once when there are too many."""
 
-    def __init__(self, treat: Callable[..., tuple[Any, ...]], width: int) -> None:
+    def __init__(self, treat: Callable[..., tuple[int, ...]], width: int) -> None:
         self.treat, self.width = treat, width
-        self.known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self.known: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
-    def rows(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """What the treatment gives for each row."""
+    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Codes:
+        """int32 [rows, width]: what the treatment gives, as codes."""
         if len(self.known) > MEMO:
             self.known.clear()
         known, out = self.known, []
@@ -95,11 +97,46 @@ class Memo:
             if given is None:
                 given = known[row] = self.treat(*row)
             out.append(given)
-        return out
+        return np.array(out, np.int32).reshape(len(rows), self.width)
 
-    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Codes:
-        """int32 [rows, width]: what the treatment gives, as codes."""
-        return np.array(self.rows(rows), np.int32).reshape(len(rows), self.width)
+
+class Addresses:
+    """The treatment of addresses, remembered in columns: there are more of them than of anything else.
+
+    tokens: 16 bytes each, zeros for what is no address; codes: country code, and 1 + the place in `notes`, or 0.
+    """
+
+    notes = (address.HOST_NAME, address.INVALID_ADDRESS)
+
+    def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site]) -> None:
+        self.treatment, self.words, self.sites = treatment, words, sites
+        self.clear()
+
+    def clear(self) -> None:
+        self.known: dict[tuple[Any, ...] | bytes, int] = {}
+        self.tokens, self.countries, self.noted = bytearray(), array("i"), array("b")
+
+    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> tuple[NDArray[np.uint8], Codes, NDArray[np.int8]]:
+        """(uint8 [rows, 16], int32 [rows], int8 [rows]) of distinct (site, client, forwarded)."""
+        if len(self.known) > ADDRESSES:
+            self.clear()
+        known = self.known
+        spots = [known.get(row) for row in rows]
+        for i, spot in enumerate(spots):
+            if spot is None:
+                spots[i] = self._learn(rows[i])
+        at = np.array(spots, np.int64)
+        tokens = np.frombuffer(bytes(self.tokens), np.uint8).reshape(-1, 16)
+        return tokens[at], np.array(self.countries, np.int32)[at], np.array(self.noted, np.int8)[at]
+
+    def _learn(self, row: tuple[int, bytes, bytes | None]) -> int:
+        number_of_site, client, forwarded = row
+        token, country, note = self.treatment.treat(client, forwarded, self.sites[number_of_site])
+        self.tokens += token or bytes(16)
+        self.countries.append(self.words.code(country))
+        self.noted.append(self.notes.index(note) + 1 if note else 0)
+        self.known[row] = len(self.known)
+        return len(self.known) - 1
 
 
 WORDED = ("route", "parameters", "referrer", "agent")  # treatments that turn values into words
@@ -127,12 +164,26 @@ class Source:
     def numbers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
         return self.batch[name].to_numpy() if self.has(name) else none
 
-    def distinct(self, names: Sequence[str], site: Codes) -> tuple[Codes, list[tuple[Any, ...]]]:
-        """Number the distinct (site, value, …) rows: the number of each row, and the distinct rows themselves."""
-        codes = [self.codes(name) for name in names]
-        ids, first = number((site, *codes))
-        picked = [[values[c] for c in column[first]] for column, values in zip(codes, map(self.values, names), strict=True)]
-        return ids, list(zip(site[first].tolist(), *picked, strict=True))
+    def distinct(self, names: Sequence[str], site: Codes | int) -> tuple[Codes, list[tuple[Any, ...]]]:
+        """Number the distinct (site, value, …) rows: the number of each row, and the distinct rows themselves.
+
+        `site` is one number for all rows, or one a row; a column that the format lacks is not looked at.
+        """
+        codes = {name: self.codes(name) for name in names if self.has(name)}
+        if isinstance(site, int) and len(codes) == 1:  # its dictionary has the distinct values already
+            ((name, ids),) = codes.items()
+            values = self.values(name)
+            picked = {name: values}
+            ids, rows = np.where(ids < 0, np.int32(len(values) - 1), ids), len(values)
+            sites = [site] * rows
+        else:
+            ids, first = number((*(() if isinstance(site, int) else (site,)), *codes.values()))
+            rows, sites = len(first), [site] * len(first) if isinstance(site, int) else site[first].tolist()
+            picked = {}
+            for name, column in codes.items():
+                values = self.values(name)
+                picked[name] = [values[code] for code in column[first].tolist()]
+        return ids, list(zip(sites, *(picked.get(name, [None] * rows) for name in names), strict=True))
 
 
 class Worded:
@@ -150,9 +201,9 @@ class Worded:
 
         self.memo = Memo(treat, len(self.gives))
 
-    def codes(self, source: Source, sites: Codes) -> Iterator[tuple[str, Codes]]:
+    def codes(self, source: Source, sites: Codes | int) -> Iterator[tuple[str, Codes]]:
         """(given column, codes of each event)."""
-        ids, rows = source.distinct(self.takes, sites if self.per_site else np.zeros_like(sites))
+        ids, rows = source.distinct(self.takes, sites if self.per_site else 0)
         codes = self.memo(rows)
         for i, name in enumerate(self.gives):
             yield name, codes[ids, i]
@@ -167,22 +218,23 @@ class Bench:
         self.site = {has_host: site.Treatment(policy, forced_site, has_host) for has_host in (True, False)}
         self.when, self.status, self.latency = when.Treatment(policy), status.Treatment(policy), latency.Treatment(policy)
         self.measure = measure.Treatment(policy)
-        self.address = address.Treatment(policy, NetworkKey(key), countries.lookup)
-        self.addresses = Memo(self._address, 3)
+        treatment = address.Treatment(policy, NetworkKey(key), countries.lookup)
+        self.addresses = Addresses(treatment, self.words, self.sites)
         self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
 
     def anonymise(self, events: Events) -> PseudonymousEvents:
         """One chunk. The columns that go in are gone from what comes out."""
         source = Source(events.batch)
         sites = self._sites(source)
+        place = int(sites[0]) if len(sites) and (sites == sites[0]).all() else sites  # mostly all lines are of one site
         columns: dict[str, pa.Array] = {
             "site": pa.DictionaryArray.from_arrays(pa.array(sites), pa.array([one.name for one in self.sites])),
             **self._when(source, sites),
-            **self._network(source, sites, events.accounts),
+            **self._network(source, place, events.accounts),
             **self._numbers(source),
         }
         for treatment in self.worded:
-            columns |= {name: self.words.column(codes) for name, codes in treatment.codes(source, sites)}
+            columns |= {name: self.words.column(codes) for name, codes in treatment.codes(source, place)}
         self._count_days(sites, columns["day"].to_numpy(), events)
         return PseudonymousEvents(pa.record_batch(columns), events.file, events.accounts)
 
@@ -203,22 +255,16 @@ class Bench:
         hours = self.words.codes([f"{h:02d}" for h in range(24)])
         return {"day": pa.array(day), "hour": self.words.column(hours[hour])}
 
-    def _address(self, number_of_site: int, client: bytes, forwarded: bytes | None) -> tuple[Any, ...]:
-        token, country, note = self.address.treat(client, forwarded, self.sites[number_of_site])
-        return token, self.words.code(country), note
-
-    def _network(self, source: Source, sites: Codes, accounts: Accounts) -> dict[str, pa.Array]:
+    def _network(self, source: Source, sites: Codes | int, accounts: Accounts) -> dict[str, pa.Array]:
         """Keyed hash of the network and country of each event."""
         ids, rows = source.distinct(address.TAKES, sites)
-        treated = self.addresses.rows(rows)
-        tokens = pa.array([token or bytes(16) for token, _, _ in treated], pa.binary(16))
-        valid = np.array([token is not None for token, _, _ in treated], bool)
+        tokens, countries, noted = self.addresses(rows)
         times = np.bincount(ids, minlength=len(rows))
-        for (_, _, note), count in zip(treated, times.tolist(), strict=True):
-            if note:
+        for i, note in enumerate(Addresses.notes, 1):
+            if count := int(times[noted == i].sum()):
                 accounts.noted[note] += count
-        network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=~valid[ids]), tokens)
-        countries = np.array([country for _, country, _ in treated], np.int32)
+        packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(tokens)])
+        network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=(noted > 0)[ids]), packed)
         return {"network": network, "country": self.words.column(countries[ids])}
 
     def _numbers(self, source: Source) -> dict[str, pa.Array]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import group, sum_by
+from transforms.kernels.group import group, order_by, sum_by
 
 TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
 
@@ -47,25 +47,33 @@ def empty(keys: int, measures: int) -> Partial:
     )  # fmt: skip
 
 
-def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, Codes]:
+def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, NDArray[np.int64]]:
     """Number the distinct rows of integer columns (values from -1 to 2**32 - 2), exactly.
 
     Returns the number of each row, in order of first appearance, and the first row of each number.
     """
-    ids: Codes | None = None
-    first = np.zeros(0, np.int32)
+    key: NDArray[np.uint64] | None = None
+    width = 1
     for column in columns:
         low = (column.astype(np.int64) + 1).astype(np.uint64)
-        ids, first = group(low if ids is None else (ids.astype(np.uint64) << np.uint64(32)) | low)
-    assert ids is not None
-    return ids, first
+        radix = int(low.max(initial=0)) + 1
+        if key is None:
+            key, width = low, radix
+        elif width * radix < 1 << 63:  # several columns in one key: one pass for all of them
+            key, width = key * np.uint64(radix) + low, width * radix
+        else:
+            key, width = pair(group(key)[0], low), 1 << 63
+    assert key is not None
+    return group(key)
 
 
-def number_wide(tokens: NDArray[np.uint64]) -> tuple[Codes, Codes]:
+def number_wide(tokens: NDArray[np.uint64]) -> tuple[Codes, NDArray[np.int64]]:
     """Number the distinct 128-bit tokens, uint64 [N, 2], exactly: as `number`."""
-    left, _ = group(np.ascontiguousarray(tokens[:, 0]))
-    right, _ = group(np.ascontiguousarray(tokens[:, 1]))
-    return number((left, right))
+    ids, first = group(np.ascontiguousarray(tokens[:, 1]))
+    if np.array_equal(tokens[first, 0][ids], tokens[:, 0]):
+        return ids, first
+    left, _ = group(np.ascontiguousarray(tokens[:, 0]))  # two networks with one half in common
+    return group(pair(left, ids))
 
 
 def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.uint64]:
@@ -131,11 +139,9 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
     bin_of_pair = whole.cells[whole.pair_cell, SITE].astype(np.int64) * parts + share[whole.pair_network]
     home = whole.cells[:, SITE].astype(np.int64) * parts
     home[whole.pair_cell[::-1]] = bin_of_pair[::-1]  # the first pair of a cell wins
-    order = np.argsort(bin_of_pair, kind="stable")
-    ordered = bin_of_pair[order]
-    for bin_ in np.union1d(home, bin_of_pair):
-        chosen = order[np.searchsorted(ordered, bin_) : np.searchsorted(ordered, bin_, "right")]
-        yield int(bin_) // parts, int(bin_) % parts, _select(whole, chosen, home == bin_)
+    order, bounds = order_by(bin_of_pair.astype(np.int32), int(home.max()) // parts * parts + parts)
+    for bin_ in np.union1d(home, np.flatnonzero(np.diff(bounds))):
+        yield int(bin_) // parts, int(bin_) % parts, _select(whole, order[bounds[bin_] : bounds[bin_ + 1]], home == bin_)
 
 
 def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]) -> Partial:
@@ -145,7 +151,10 @@ def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]
     cells = np.flatnonzero(wanted)
     new_cell = np.full(len(whole.cells), -1, np.int32)
     new_cell[cells] = np.arange(len(cells), dtype=np.int32)
-    used, network = np.unique(whole.pair_network[pairs], return_inverse=True)
+    seen = np.zeros(len(whole.networks), bool)
+    seen[whole.pair_network[pairs]] = True
+    used = np.flatnonzero(seen)
+    new_network = np.cumsum(seen, dtype=np.int32) - np.int32(1)
     return compact_words(
         Partial(
             whole.words,
@@ -153,7 +162,7 @@ def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]
             whole.measures[cells] * at_home[cells, None],
             whole.networks[used],
             new_cell[whole.pair_cell[pairs]],
-            network.astype(np.int32),
+            new_network[whole.pair_network[pairs]],
             whole.pair_hits[pairs],
         )
     )
@@ -175,9 +184,8 @@ def compact_words(part: Partial) -> Partial:
 
 def to_bytes(part: Partial) -> bytes:
     """An Arrow IPC stream of one batch, one row a cell, with a list of (network, hits) in each; smallest integer types."""
-    order = np.argsort(part.pair_cell, kind="stable")
-    offsets = np.zeros(len(part.cells) + 1, np.int32)
-    np.cumsum(np.bincount(part.pair_cell, minlength=len(part.cells)), out=offsets[1:])
+    order, offsets = order_by(part.pair_cell, len(part.cells))
+    offsets = offsets.astype(np.int32)
     networks = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(16), len(part.networks), [None, pa.py_buffer(np.ascontiguousarray(part.networks))]
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.load import Table, Trends
@@ -148,8 +149,8 @@ class Rows:
         if key not in self._chosen:
             keep = np.ones(self.size, bool)
             for column, values in wanted.items():
-                codes = [i for i, word in enumerate(self.words) if word in values]
-                keep &= np.isin(self.codes(column), codes)
+                wanted_words = pc.is_in(self.batch[column].dictionary, pa.array(values)).to_numpy(zero_copy_only=False)
+                keep &= np.append(wanted_words, False)[self.codes(column)]
             for column in table.present:
                 keep &= self.codes(column) >= 0
             self._chosen[key] = np.flatnonzero(keep)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.load import Table
 from transforms.guard.hierarchies import OTHER, ancestors
-from transforms.kernels.group import group
+from transforms.kernels.group import group, order_by
 from transforms.partials import pair
 
 Label = tuple[str, ...]
@@ -65,8 +65,7 @@ class Climb:
         self.rows: list[Row] = []
         self.withheld: list[int] = []
         self.columns = {key.name: (i, key.column) for i, key in enumerate(table.keys)}
-        self.order = np.argsort(cells.pair_cell, kind="stable")
-        self.bounds = np.searchsorted(cells.pair_cell[self.order], np.arange(len(cells.labels) + 1))
+        self.order, self.bounds = order_by(cells.pair_cell, len(cells.labels))
 
     def up(self, name: str) -> None:
         """One key climbs, deepest values first, so that each generalised cell is judged once it has all its parts."""

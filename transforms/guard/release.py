@@ -15,7 +15,7 @@ from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from transforms import partials
 from transforms.guard.generalise import Cells, Climb, generalise
-from transforms.kernels.group import group
+from transforms.kernels.group import group, order_by
 from transforms.partials import KEYS, PERIOD, TABLE, Partial
 from transforms.periods import classify, first_day, missing_side, span
 from transforms.tally import measures_of
@@ -139,8 +139,7 @@ class Tallied:
     def __init__(self, whole: Partial) -> None:
         self.whole = whole
         self.neighbourhood, _ = group(np.ascontiguousarray(whole.networks[:, 0]))
-        self.order = np.argsort(whole.pair_cell, kind="stable")
-        self.bounds = np.searchsorted(whole.pair_cell[self.order], np.arange(len(whole.cells) + 1))
+        self.order, self.bounds = order_by(whole.pair_cell, len(whole.cells))
 
     def leaves(self, table: int, period: int) -> NDArray[np.int64]:
         """Positions of the cells of a table and period."""

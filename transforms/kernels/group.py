@@ -53,6 +53,25 @@ def sum_by(ids: NDArray[np.int32], groups: int, values: NDArray[np.int64]) -> ND
     return sums
 
 
+def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the rows of each group, group by group, in the order of the rows: a stable counting sort.
+
+    ids int32[n] are in 0 .. groups - 1. Returns (order int64[n], bounds int64[groups + 1]): the rows of group g are
+    order[bounds[g] : bounds[g + 1]].
+    """
+    if ids.size and not (0 <= ids.min() and ids.max() < groups):
+        raise ValueError(f"ids are in {ids.min()} .. {ids.max()}, expected 0 .. {groups - 1}")
+    bounds = np.zeros(groups + 1, np.int64)
+    np.cumsum(np.bincount(ids, minlength=groups), out=bounds[1:])
+    if not compiled():
+        return np.argsort(ids, kind="stable").astype(np.int64), bounds
+    from transforms.kernels import hash_groups
+
+    order = np.empty(ids.size, np.int64)
+    hash_groups.place(_usable(ids, np.int32), bounds[:-1].copy(), order)
+    return order, bounds
+
+
 def _usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
     """The array as kernels were compiled for: contiguous, writable, of that type (else they would compile again)."""
     return np.require(values, kind, ["C", "A", "W"])

@@ -18,43 +18,46 @@ def _slot(key: np.uint64, seed: np.uint64, mask: np.uint64) -> np.uint64:
     return (h ^ (h >> _SHIFT)) & mask
 
 
-@part
-def _empty(slots: int) -> NDArray[np.int32]:
-    table = np.empty(slots, np.int32)
-    for slot in range(slots):
-        table[slot] = -1
-    return table
-
-
 @kernel
 def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[np.int64]) -> int:
     """Number of each key among the distinct keys, in order of first appearance, and the row where each was first.
 
-    ids int32[n] and first int64[n] are written; returns how many of `first` are used.
+    ids int32[n] and first int64[n] are written; returns how many of `first` are used. A slot holds the key beside its
+    number, so that a probe is one look into memory.
     """
-    table = _empty(1024)
+    held, table = np.empty(4096, np.uint64), np.full(4096, -1, np.int32)
     mask = U(table.size - 1)
     count = 0
     for r in range(keys.size):
-        slot = _slot(keys[r], seed, mask)
-        while table[slot] >= 0 and keys[first[table[slot]]] != keys[r]:
+        key = keys[r]
+        slot = _slot(key, seed, mask)
+        while table[slot] >= 0 and held[slot] != key:
             slot = (slot + U(1)) & mask
-        if table[slot] < 0:
-            table[slot] = count
-            first[count] = r
-            ids[r] = count
-            count += 1
-            if 2 * count > table.size:
-                table = _empty(4 * table.size)
-                mask = U(table.size - 1)
-                for g in range(count):
-                    slot = _slot(keys[first[g]], seed, mask)
-                    while table[slot] >= 0:
-                        slot = (slot + U(1)) & mask
-                    table[slot] = g
-        else:
+        if table[slot] >= 0:
             ids[r] = table[slot]
+            continue
+        held[slot], table[slot] = key, count
+        first[count] = r
+        ids[r] = count
+        count += 1
+        if 2 * count > table.size:
+            held, table = np.empty(4 * table.size, np.uint64), np.full(4 * table.size, -1, np.int32)
+            mask = U(table.size - 1)
+            for g in range(count):
+                key = keys[first[g]]
+                slot = _slot(key, seed, mask)
+                while table[slot] >= 0:
+                    slot = (slot + U(1)) & mask
+                held[slot], table[slot] = key, g
     return count
+
+
+@kernel
+def place(ids: NDArray[np.int32], at: NDArray[np.int64], order: NDArray[np.int64]) -> None:
+    """Counting sort: each row at the next place of its group; `at` int64[groups] starts where the groups start."""
+    for r in range(ids.size):
+        order[at[ids[r]]] = r
+        at[ids[r]] += 1
 
 
 @kernel

@@ -1,0 +1,110 @@
+"""The format of a file is found from its first lines, or said not to be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from transforms.parsers.detect import detect, plausible
+from transforms.parsers.directive import DirectiveError, compile_layout
+
+COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
+KNOWN = {
+    name: compile_layout(directive)
+    for name, directive in {
+        "common": '%h %l %u %t "%r" %>s %b',
+        "combined": COMBINED,
+        "vhost_combined": '%v %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
+        "nginx": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent',
+    }.items()
+}
+REST = b' [20/Nov/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "A"'
+
+
+@pytest.mark.parametrize(
+    ("heads", "name"),
+    [
+        pytest.param([b"192.0.2.1 - -"], "combined", id="combined"),
+        pytest.param([b"www.example.com 192.0.2.1 - -"], "vhost_combined", id="vhost"),
+        pytest.param([b"www.example.com:443 2001:db8::1 - jo"], "vhost_combined", id="vhost with port"),
+        pytest.param([b"www.example.com 192.0.2.1 - jo hn"], "vhost_combined", id="vhost, user with a space"),
+        pytest.param([b"192.0.2.1 - john smith"], "combined", id="combined, user with a space"),
+        pytest.param([b"192.0.2.1 - john r smith"], "combined", id="combined, user with two spaces"),
+        pytest.param([b"host.example - -"], "combined", id="host name as client"),
+        pytest.param([b"192.0.2.1 - -", b"192.0.2.1 - -", b"a.example 192.0.2.1 - -", b"junk"], "combined", id="mixed"),
+    ],
+)  # fmt: skip
+def test_format_is_found(heads: list[bytes], name: str) -> None:
+    """Combined and its form with a virtual host are told apart, whatever the user is called."""
+    found, share = detect([head + REST for head in heads], KNOWN)
+    assert found == name
+    assert share == sum(head.startswith(heads[0].split()[0]) for head in heads) / len(heads)
+
+
+@pytest.mark.parametrize("wrong", ["combined", "vhost_combined"])
+def test_combined_and_vhost_combined_do_not_read_each_other(wrong: str) -> None:
+    """A line with one field more or less in front is no line of the format, not one with its columns swapped."""
+    heads = (
+        [b"192.0.2.1 - -", b"192.0.2.1 - jo hn"]
+        if wrong == "vhost_combined"
+        else [b"a.example 192.0.2.1 - -", b"a.example 192.0.2.1 - jo"]
+    )
+    assert [KNOWN[wrong].read(head + REST) for head in heads] == [None, None]  # fmt: skip
+
+
+def test_of_equal_formats_the_one_with_more_columns_wins() -> None:
+    """A format that ignores a field loses to one that knows it."""
+    less = compile_layout('%h %l %u %t "%r" %>s %b "%{X}i" "%{Y}i"')
+    assert detect([b"192.0.2.1 - -" + REST], {"less": less, "combined": KNOWN["combined"]})[0] == "combined"
+
+
+def test_blank_lines_do_not_count() -> None:
+    """The share is of the lines that hold something."""
+    assert detect([b"", b" \r\n", b"192.0.2.1 - -" + REST + b"\n"], KNOWN) == ("combined", 1.0)
+
+
+@pytest.mark.parametrize("lines", [[b"junk"], [], [b""], [b"192.0.2.1 - -" + REST, b"junk", b"junk"]])
+def test_unknown_format_is_an_error_without_content(lines: list[bytes]) -> None:
+    """Less than half of the lines is no match; the message names formats and shares only."""
+    with pytest.raises(DirectiveError, match=r"^no_format: ") as raised:
+        detect(lines, KNOWN)
+    assert "junk" not in str(raised.value) and "192.0.2.1" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("client", "may_be"),
+    [
+        (b"192.0.2.1", True),
+        (b"192.0.2.1:5678", True),
+        (b"2001:db8::1", True),
+        (b"[2001:db8::1]:443", True),
+        (b"fe80::1%eth0", True),
+        (b"host-1.example", True),
+        (b"www.example.com:443", False),
+        (b"-", False),
+        (b"", False),
+        (b"12345", False),
+        (b"unix:", False),
+        (b"\xff", False),
+    ],
+)
+def test_plausible_clients(client: bytes, may_be: bool) -> None:
+    """Addresses in all their spellings and host names; no virtual host with a port."""
+    assert plausible(client) is may_be
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("elastic_apache/access.log", "combined"),
+        ("basjes/hackers-access.log", "combined"),
+        ("advertools/dreamhost_apache_access.log", "combined"),
+    ],
+)
+def test_real_logs(shared: Path, path: str, name: str) -> None:
+    """The first hundred lines of real logs."""
+    with (shared / "logs" / path).open("rb") as file:
+        found, share = detect([line for line, _ in zip(file, range(100), strict=False)], KNOWN)
+    assert found == name
+    assert share > 0.98

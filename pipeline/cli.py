@@ -152,18 +152,26 @@ def check_run(options: argparse.Namespace) -> None:
         raise Trouble("E201", "--preview shows partial periods anyway; leave --partial out")
     if "://" in str(options.output):
         raise Trouble("E201", "--output is a folder on a file system that all workers share, not a URL")
-    if options.output.exists() and not options.output.is_dir():
-        raise Trouble("E201", f"--output: {options.output} is not a folder")
+    check_output(options.output)
     if options.key_ref and not options.key_ref.startswith("file:"):
         raise Trouble("E201", "--key-ref is file:PATH")
+
+
+def check_output(output: Path) -> None:
+    """Refuse a folder that could not be made or written to, before anything is read."""
+    there = output.absolute()
+    while not os.path.exists(there):
+        there = there.parent
+    if not os.path.isdir(there):
+        raise Trouble("E201", f"--output: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Trouble("E201", f"--output: {there} cannot be written to")
 
 
 def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog explain`."""
     from pipeline.explain import explain
 
-    line = options.line
-    if line in (None, "-"):
-        line = sys.stdin.readline()
-    print(explain(os.fsencode(line.rstrip("\n")), options))
+    line = sys.stdin.buffer.readline() if options.line in (None, "-") else os.fsencode(options.line)
+    print(explain(line.rstrip(b"\n"), options))
     return 0

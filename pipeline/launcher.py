@@ -17,6 +17,8 @@ from types import TracebackType
 from transforms import keys
 from transforms.keys import KeyReference
 
+LONGEST_PLACE = 80  # bytes; a socket's path has at most 104 (sun_path of macOS; Linux has 108)
+
 Listener = Callable[[int, int], None]  # bytes of input done, lines read; both since the last call
 
 
@@ -29,7 +31,7 @@ class Launcher:
 
     def __init__(self, listener: Listener, key_ref: str | None = None) -> None:
         self._listener = listener
-        self._folder = Path(tempfile.mkdtemp(prefix="crowdlog-", dir=os.environ.get("XDG_RUNTIME_DIR") or None))
+        self._folder = private_folder()
         self._path = self._folder / "run"
         self._key = secrets.token_bytes(keys.SIZE)
         self.key = KeyReference(key_ref or f"socket:{self._path}")
@@ -75,6 +77,16 @@ class Launcher:
                 else:
                     done, lines = message.split()
                     self._listener(int(done), int(lines))
+
+
+def private_folder() -> Path:
+    """A new folder of mode 0700: in memory where the system has such a place, and short enough for a socket's path."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    usable = os.path.isdir(runtime) and os.access(runtime, os.W_OK | os.X_OK)  # sudo hands on that of somebody else
+    places = [runtime] if usable else []
+    places += [tempfile.gettempdir(), "/tmp"]
+    place = next((place for place in places if len(os.fsencode(place)) <= LONGEST_PLACE), "/tmp")
+    return Path(tempfile.mkdtemp(prefix="crowdlog-", dir=place))
 
 
 def _user_of(line: socket.socket) -> int:

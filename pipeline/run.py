@@ -33,7 +33,7 @@ from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError, compile_layout
 
 RANGE = 256 << 20  # bytes of a Range at most
-SHARE = 128 << 20  # bytes of input for each share of the neighbourhoods
+SHARE = 64 << 20  # bytes of input for each share of the neighbourhoods: keeps shuffled elements under 8 MB
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def prepare(
             digests.append(InputDigest(source.name, sha256, source.size))
     directives, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
-    target = max(chunk_bytes, min(RANGE, total // (8 * max(wanted.workers, 4))))
+    target = max(chunk_bytes, min(RANGE, total // (4 * parallel(wanted))))
     first, last = ledger.edges(skipped)
     job = Job(
         root=str(wanted.output.absolute()),
@@ -135,6 +135,11 @@ def prepare(
         key=None,
     )
     return job, fresh
+
+
+def parallel(wanted: Wanted) -> int:
+    """How many workers there may be; behind another runner, a guess."""
+    return 8 if wanted.beam and wanted.workers == 1 else wanted.workers
 
 
 def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, str], list[str]]:

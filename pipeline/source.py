@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
 import gzip
 import hashlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ BLOCK = 1 << 20
 PADDING = 64
 PLAIN = (".log", ".txt", ".access", ".clf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".w3c", ".ltsv", "")
 PACKED = (".gz", ".zst", ".bz2")
+_ROTATION = re.compile(r"(?:[-.][0-9]+)+\Z")  # logrotate: .1, and -20261120 of dateext
 REMOTE = ("s3://", "gs://", "hdfs://", "http://", "https://")
 
 
@@ -59,6 +60,8 @@ def _expand(pattern: str) -> list[str]:
     elif os.path.isdir(pattern):
         found = [str(file) for file in sorted(Path(pattern).iterdir()) if file.is_file() and not file.name.startswith(".")]
     elif os.path.exists(pattern):
+        if not os.path.isfile(pattern):  # it would be read twice, and is gone after the first time
+            raise Trouble("E302", f"{pattern}: a pipe or device, expected a file; save it first")
         found = [pattern]
     else:
         found = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
@@ -78,8 +81,8 @@ def _remote_paths(pattern: str) -> list[str]:
 
 def is_plain(path: str) -> bool:
     """Whether a name is that of a plain log: a known ending, or a rotation number or date behind one."""
-    ending = os.path.splitext(path)[1].lower()
-    return ending in PLAIN or ending[1:].replace("-", "").isdigit()
+    ending = os.path.splitext(_ROTATION.sub("", path.lower()))[1]
+    return ending in PLAIN
 
 
 def _look_at(path: str) -> Input:
@@ -178,7 +181,8 @@ class Bounded:
 
     def done(self) -> int:
         """Bytes of the input that were consumed since the last call."""
-        at = min(self.raw.tell(), self.range.stop)
+        # Arrow closes what it has read to the end
+        at = self.range.stop if self.raw.closed else min(self.raw.tell(), self.range.stop)
         fresh, self._reported = at - self._reported, max(at, self._reported)
         return max(fresh, 0)
 
@@ -223,9 +227,8 @@ def unpack(raw: BinaryIO, path: str) -> BinaryIO:
     """Decompressed bytes of all members; what reads it raises on truncation (KERNEL.md 7)."""
     if path.lower().endswith(".gz"):
         return igzip_open(raw)
-    if path.lower().endswith(".bz2"):
-        return bz2.BZ2File(raw)
-    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+    codec = "bz2" if path.lower().endswith(".bz2") else "zstd"  # the bz2 module ignores a member that is no member
+    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), codec)
 
 
 def igzip_open(raw: BinaryIO) -> BinaryIO:

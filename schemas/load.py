@@ -31,6 +31,21 @@ def only_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> N
         raise DeclarationError(f"{where}: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(allowed))}")
 
 
+def entries(where: str, data: Mapping[str, Any], key: str, kind: type = str) -> tuple[Any, ...]:
+    """The list under a key, empty where there is none; `kind` is str, or dict for a list of tables."""
+    found = data.get(key, [])
+    wanted = f"a list of {'tables' if kind is dict else 'strings'}"
+    expect(where, key, found, wanted, isinstance(found, list) and all(isinstance(one, kind) for one in found))
+    return tuple(found)
+
+
+def subtable(where: str, data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The table under a key, empty where there is none."""
+    found = data.get(key, {})
+    expect(where, key, found, "a table", isinstance(found, dict))
+    return dict(found)
+
+
 def parse(text: str, where: str) -> dict[str, Any]:
     """TOML text as a dict; a syntax error names the place, not the text."""
     try:
@@ -89,12 +104,10 @@ class Fields:
 def read_fields(data: Mapping[str, Any], where: str) -> Fields:
     """Fields from parsed TOML; every column needs a declared treatment that takes it."""
     only_keys(where, data, ("column", "treatment"))
-    treatments = {
-        name: Treatment(name, tuple(entry.get("takes", ())), tuple(entry.get("gives", ())))
-        for name, entry in data.get("treatment", {}).items()
-    }
+    treatments = {name: _read_treatment(where, data["treatment"], name) for name in subtable(where, data, "treatment")}
     columns = {}
-    for name, entry in data.get("column", {}).items():
+    for name in subtable(where, data, "column"):
+        entry = subtable(f"{where}: column", data["column"], name)
         only_keys(f"{where}: column.{name}", entry, ("type", "class", "treatment", "meaning"))
         for key, allowed in (("type", TYPES), ("class", CLASSES), ("treatment", tuple(treatments))):
             expect(where, f"column.{name}.{key}", entry.get(key), f"one of {', '.join(allowed)}", entry.get(key) in allowed)
@@ -109,6 +122,12 @@ def read_fields(data: Mapping[str, Any], where: str) -> Fields:
     for name in given:
         expect(where, f"treatment: the column {name!r} is given", given.count(name), "1 time", given.count(name) == 1)
     return Fields(columns, treatments)
+
+
+def _read_treatment(where: str, data: Mapping[str, Any], name: str) -> Treatment:
+    entry, here = subtable(f"{where}: treatment", data, name), f"{where}: treatment.{name}"
+    only_keys(here, entry, ("takes", "gives"))
+    return Treatment(name, entries(here, entry, "takes"), entries(here, entry, "gives"))
 
 
 @cache
@@ -159,7 +178,7 @@ class Trends:
 def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
     """Trends from parsed TOML, checked against the fields."""
     only_keys(where, data, ("table",))
-    tables = tuple(_read_table(entry, known, where) for entry in data.get("table", ()))
+    tables = tuple(_read_table(entry, known, where) for entry in entries(where, data, "table", dict))
     names = [table.name for table in tables]
     for name in names:
         expect(where, f"the table {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
@@ -169,16 +188,19 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     here = f"{where}: table {entry.get('name')!r}"
     only_keys(here, entry, ("name", "about", "keys", "climb", "humans", "only", "present", "measures"))
-    keys = tuple(Key(k, k) if isinstance(k, str) else Key(k["name"], k["column"]) for k in entry.get("keys", ()))
+    expect(where, "table.name", entry.get("name"), "a string", isinstance(entry.get("name"), str))
+    keys = _read_keys(here, entry.get("keys", []))
+    humans, only = entry.get("humans", True), subtable(here, entry, "only")
+    expect(here, "humans", humans, "true or false", isinstance(humans, bool))
     table = Table(
         name=entry["name"],
         about=entry.get("about", ""),
         keys=keys,
-        climb=tuple(entry.get("climb", ())),
-        humans=bool(entry.get("humans", True)),
-        only={column: tuple(values) for column, values in entry.get("only", {}).items()},
-        present=tuple(entry.get("present", ())),
-        measures=tuple(entry.get("measures", ())),
+        climb=entries(here, entry, "climb"),
+        humans=humans,
+        only={column: entries(f"{here}: only", only, column) for column in only},
+        present=entries(here, entry, "present"),
+        measures=entries(here, entry, "measures"),
     )
     for column in (*(k.column for k in keys), *table.only, *table.present, *table.measures):
         expect(here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given)
@@ -190,6 +212,15 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     about_bots = "agent_class" in (*table.key_names, *table.only)
     expect(here, "humans", table.humans, str(not about_bots).lower(), table.humans is not about_bots)
     return table
+
+
+def _read_keys(here: str, found: Any) -> tuple[Key, ...]:
+    wanted = "a list of columns, or of { name = …, column = … }"
+    expect(here, "keys", found, wanted, isinstance(found, list))
+    for key in found:
+        named = isinstance(key, dict) and set(key) == {"name", "column"} and all(isinstance(v, str) for v in key.values())
+        expect(here, "keys", key, wanted, isinstance(key, str) or named)
+    return tuple(Key(key, key) if isinstance(key, str) else Key(**key) for key in found)
 
 
 @cache
@@ -214,8 +245,8 @@ class Format:
 def read_format(data: Mapping[str, Any], where: str) -> Format:
     """A Format from parsed TOML."""
     only_keys(where, data, ("name", "title", "spec", "directive"))
-    for key in ("name", "directive"):
-        expect(where, key, data.get(key), "a string", isinstance(data.get(key), str))
+    for key, default in (("name", None), ("directive", None), ("title", ""), ("spec", "")):
+        expect(where, key, data.get(key), "a string", isinstance(data.get(key, default), str))
     return Format(data["name"], data.get("title", data["name"]), data.get("spec", ""), data["directive"])
 
 

@@ -12,7 +12,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schemas.load import GRAINS, DeclarationError, Format, expect, only_keys, parse, read_format, shipped, trends
+from schemas.load import (
+    GRAINS,
+    DeclarationError,
+    Format,
+    entries,
+    expect,
+    only_keys,
+    parse,
+    read_format,
+    shipped,
+    subtable,
+    trends,
+)
 
 K_FLOOR = 5
 K_DEFAULT = 10
@@ -120,13 +132,13 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
     timezone = _zone(where, "timezone", data.get("timezone", "UTC"))
     known, chosen = _formats(where, data)
-    sites = tuple(_site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(data.get("site", ())))
+    sites = tuple(_site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(entries(where, data, "site", dict)))
     names = [site.name for site in sites]
     for name in names:
         expect(where, f"the site {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
     return Policy(
-        k, timezone, chosen, _ip(where, data.get("ip", {})), _geo(where, data.get("geo", {})), sites, known,
-        _retention(where, data.get("retention", {})),
+        k, timezone, chosen, _ip(where, subtable(where, data, "ip")), _geo(where, subtable(where, data, "geo")), sites,
+        known, _retention(where, subtable(where, data, "retention")),
     )  # fmt: skip
 
 
@@ -135,7 +147,7 @@ def _formats(where: str, data: Mapping[str, Any]) -> tuple[dict[str, Format], st
     entry = data.get("format", "auto")
     if isinstance(entry, str):
         return {}, entry
-    own = [read_format(one, f"{where}: format[{i}]") for i, one in enumerate(entry)]
+    own = [read_format(one, f"{where}: format[{i}]") for i, one in enumerate(entries(where, data, "format", dict))]
     return {one.name: one for one in own}, "auto"
 
 
@@ -151,13 +163,14 @@ def _ip(where: str, data: Mapping[str, Any]) -> Ip:
     only_keys(f"{where}: ip", data, ("treatment", "trusted_proxies", "nat64", "sixrd"))
     treatment = data.get("treatment", "hash")
     expect(where, "ip.treatment", treatment, "hash, truncate or drop", treatment in ("hash", "truncate", "drop"))
-    for key in ("trusted_proxies", "nat64", "sixrd"):
-        for network in data.get(key, ()):
+    networks = {key: entries(f"{where}: ip", data, key) for key in ("trusted_proxies", "nat64", "sixrd")}
+    for key, listed in networks.items():
+        for network in listed:
             try:
                 ipaddress.ip_network(network)
             except (ValueError, TypeError):
                 raise DeclarationError(f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'") from None
-    return Ip(treatment, *(tuple(data.get(key, ())) for key in ("trusted_proxies", "nat64", "sixrd")))
+    return Ip(treatment, **networks)
 
 
 def _geo(where: str, data: Mapping[str, Any]) -> Geo:
@@ -178,24 +191,24 @@ def _site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
     only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "timezone", "tables"))
     name = data.get("name", "")
     expect(where, "name", name, "letters a-z, digits and hyphens", isinstance(name, str) and bool(SITE_NAME.fullmatch(name)))
-    routes = list(data.get("routes", ()))
-    parameters = dict(data.get("parameters", {}))
-    for preset in data.get("presets", ()):
+    routes = list(entries(where, data, "routes"))
+    parameters = subtable(where, data, "parameters")
+    for preset in entries(where, data, "presets"):
         more = _preset(where, preset)
         routes += more.get("routes", ())
         parameters = {**more.get("parameters", {}), **parameters}
     for route in routes:
-        expect(where, "routes", route, "a path such as '/kb/{slug}'", isinstance(route, str) and bool(ROUTE.fullmatch(route)))
+        expect(where, "routes", route, "a path such as '/kb/{slug}'", bool(ROUTE.fullmatch(route)))
     for key, kind in parameters.items():
         holds = kind in PARAMETER_TYPES if isinstance(kind, str) else isinstance(kind, list) and all(isinstance(v, str) for v in kind)
         expect(where, f"parameters.{key}", kind, "'int', 'word' or a list of words", holds)
     return Site(
         name,
-        tuple(str(host).lower() for host in data.get("hosts", ())),
+        tuple(host.lower() for host in entries(where, data, "hosts")),
         _zone(where, "timezone", data.get("timezone", timezone)),
         tuple(routes),
         {key: kind if isinstance(kind, str) else tuple(kind) for key, kind in parameters.items()},
-        _grains(where, data.get("tables", {})),
+        _grains(where, subtable(where, data, "tables")),
     )
 
 
@@ -209,8 +222,9 @@ def _preset(where: str, name: Any) -> dict[str, Any]:
 def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
     known = [table.name for table in trends().tables]
     grains = {}
-    for table, entry in data.items():
+    for table in data:
         expect(where, "tables", table, f"one of {', '.join(known)}", table in known)
+        entry = subtable(f"{where}: tables", data, table)
         only_keys(f"{where}: tables.{table}", entry, ("grain",))
         grain = entry.get("grain", "day")
         expect(where, f"tables.{table}.grain", grain, "day, week or month", grain in GRAINS)

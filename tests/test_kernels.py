@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.stages import Accounts, Chunk
 from transforms.kernels import calls, compiled, group, plain
 from transforms.parsers.layout import PATTERNS
 
@@ -191,6 +192,13 @@ def test_sums_by_group(grouping: str) -> None:
     assert group.sum_by(ids, 4, values).tolist() == [-2, 0, 2**40 + 4, 0]
 
 
+def test_rows_are_ordered_by_group(grouping: str) -> None:
+    """Rows of a group follow each other in the order of the rows; a group without rows is empty."""
+    order, bounds = group.order_by(np.array([2, 0, 2, 3, 0], np.int32), 4)
+    assert order.tolist() == [1, 4, 0, 2, 3]
+    assert bounds.tolist() == [0, 2, 2, 4, 5]
+
+
 @pytest.mark.parametrize(("ids", "groups"), [([0, 3], 3), ([-1, 0], 3), ([0], 1)])
 def test_wrong_sums_are_refused(ids: list[int], groups: int) -> None:
     """Ids outside the groups, or as many as there are no values."""
@@ -252,3 +260,27 @@ def test_ways_without_cache_or_compiler(environment: dict[str, str], expected: s
         check=True,
     )
     assert done.stdout.strip() == expected
+
+
+@needs_numba
+def test_warm_leaves_nothing_to_compile() -> None:
+    """After it a parse and a grouping compile no kernel: workers that start later only load."""
+    from transforms.kernels import encode, hash_groups, request, scan, values
+    from transforms.parsers.text import TextParser
+
+    kernels = [
+        scan.scan, values.clf_times, values.iso_times, values.numbers, request.split_requests,
+        request.select_parameters, encode.encode, encode.pack, hash_groups.group, hash_groups.sum_by, hash_groups.place,
+    ]  # fmt: skip
+    calls.warm()
+    warm = [len(kernel.signatures) for kernel in kernels]  # type: ignore[attr-defined]
+    lines = b'192.0.2.1 - - [20/Nov/2026:00:00:00 +0000] "GET /a?a=1 HTTP/1.1" 200 1 "-" "A"\njunk\n'
+    data = np.frombuffer(lines + b"\0" * 64, np.uint8)
+    directive = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
+    columns = frozenset({"time", "client", "path", "query", "status", "bytes", "referrer", "agent"})
+    parser = TextParser(directive, allowed_parameters=frozenset([b"a"]), columns=columns)
+    assert parser.parse(Chunk(0, "x", data, len(lines), Accounts())).batch.num_rows == 1
+    ids, _ = group.group(np.array([3, 3, 4], np.uint64))
+    group.sum_by(ids, 2, np.ones(3, np.int64))
+    group.order_by(ids, 2)
+    assert [len(kernel.signatures) for kernel in kernels] == warm == [1] * len(kernels)  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas import load
 from schemas.stages import Accounts, Chunk
-from transforms.kernels import calls
+from transforms.kernels import calls, compiled
 from transforms.kernels.modes import LAZY
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.layout import LONGEST_LINE, LONGEST_USER, Layout
@@ -141,12 +141,10 @@ def parse(directive: str, data: bytes) -> tuple[list[dict[str, object]], Account
     return events.batch.to_pylist(), events.accounts
 
 
-@pytest.fixture
-def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No compiled kernels."""
-    monkeypatch.setattr(calls, "compiled", lambda: False)
+needs_numba = pytest.mark.skipif(not compiled(), reason="nothing is compiled: numba is missing or not wanted")
 
 
+@needs_numba
 @pytest.mark.parametrize("name", DIRECTIVES)
 def test_kernel_accepts_nothing_with_other_spans_than_the_regex(name: str) -> None:
     """What the kernel takes, the regex takes with the same spans; and it takes nearly all of what is well formed."""
@@ -162,6 +160,7 @@ def test_kernel_accepts_nothing_with_other_spans_than_the_regex(name: str) -> No
     assert taken > 0.8 * sum(read is not None for read in exact) > 0
 
 
+@needs_numba
 @pytest.mark.parametrize("name", DIRECTIVES)
 def test_compiled_and_plain_give_the_same_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernel with its fallback, and the regex with plain Python, give equal rows and equal accounts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam import coders
 
 from schemas.stages import Accounts
@@ -12,25 +13,24 @@ from schemas.trouble import only_codes
 from transforms import accounts as accounting
 from transforms import partials
 from transforms.keys import KeyReference, Seal
-from transforms.partials import Partial
 from transforms.tally import ACCOUNTS, PARTIAL
 
 
-def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[Partial], Accounts]:
-    """All partial tallies, and all accounts added up."""
-    parts, total = [], Accounts()
+def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch], Accounts]:
+    """All partial tallies as batches, and all accounts added up."""
+    batches, total = [], Accounts()
     for content in map(seal.open, sealed):
         if content[:1] == PARTIAL:
-            parts.append(partials.from_bytes(content[1:]))
+            batches.append(partials.to_batch(memoryview(content)[1:]))
         else:
             accounting.add(total, accounting.from_bytes(content[1:]))
-    return parts, total
+    return batches, total
 
 
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    FLOOR = 4 << 20  # bytes: below this, waiting is cheaper than merging
+    FLOOR = 1 << 20  # bytes: below this, waiting is cheaper than merging
 
     def __init__(self, key: KeyReference) -> None:
         self.key = key
@@ -55,9 +55,10 @@ class ArrowMerge(beam.CombineFn):
     def _merged(self, held: list[bytes]) -> bytes:
         with only_codes():
             seal = Seal(self.key.fetch())
-            parts, total = open_all(seal, held)
-            if parts:
-                return seal.close(PARTIAL + partials.to_bytes(partials.merge(parts)))
+            batches, total = open_all(seal, held)
+            if batches:
+                whole = partials.merge([partials.from_batch(batch) for batch in batches])
+                return seal.close(PARTIAL + partials.to_bytes(whole))
             return seal.close(ACCOUNTS + accounting.to_bytes(total))
 
     def get_accumulator_coder(self) -> coders.Coder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ class Partial:
               (-1 where a table has fewer keys than K)
     measures: int64 [C, M]: hits, then the sums of the other measures; events without a network count here
     networks: uint64 [N, 2]: neighbourhood half and network half of the keyed hash
-    pair_cell, pair_network: int32 [P], each (cell, network) once; pair_hits: int64 [P]
+    pair_cell, pair_network: [P], each (cell, network) once; pair_hits: [P]; integers as small as they can be
     """
 
     words: list[str]
@@ -34,8 +34,8 @@ class Partial:
     measures: Ints
     networks: NDArray[np.uint64]
     pair_cell: Codes
-    pair_network: Codes
-    pair_hits: Ints
+    pair_network: NDArray[np.integer]
+    pair_hits: NDArray[np.integer]
 
 
 def empty(keys: int, measures: int) -> Partial:
@@ -81,31 +81,29 @@ def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.ui
     return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
 
 
-def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
+def merge(parts: Sequence[Partial], *, same_words: bool = False, disjoint: bool = False) -> Partial:
     """One Partial that says what all of them say: equal cells, networks and pairs are added up.
 
     `same_words`: the word lists of all parts are beginnings of the last one, so that codes need no translation.
+    `disjoint`: no network is in two parts, as in the shares of a split, so that only cells can be equal.
     """
     if len(parts) == 1:
         return parts[0]
     words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
     cell_of, first_cell = number(cells.T)
     networks = np.concatenate([p.networks for p in parts])
-    network_of, first_network = number_wide(networks)
     measures = np.concatenate([p.measures for p in parts])
     totals = [sum_by(cell_of, len(first_cell), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
     pair_cell = cell_of[_shifted([p.pair_cell for p in parts], [len(p.cells) for p in parts])]
-    pair_network = network_of[_shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])]
-    pair_of, first_pair = group(pair(pair_cell, pair_network))
-    return Partial(
-        words,
-        cells[first_cell],
-        np.stack(totals, 1) if totals else measures[:0],
-        networks[first_network],
-        pair_cell[first_pair],
-        pair_network[first_pair],
-        sum_by(pair_of, len(first_pair), np.concatenate([p.pair_hits for p in parts])),
-    )
+    pair_network = _shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])
+    pair_hits = np.concatenate([p.pair_hits for p in parts])
+    if not disjoint:
+        network_of, first_network = number_wide(networks)
+        networks, pair_network = networks[first_network], network_of[pair_network]
+        pair_of, first_pair = group(pair(pair_cell, pair_network))
+        pair_cell, pair_network = pair_cell[first_pair], pair_network[first_pair]
+        pair_hits = sum_by(pair_of, len(first_pair), pair_hits)
+    return Partial(words, cells[first_cell], np.stack(totals, 1), networks, pair_cell, pair_network, pair_hits)
 
 
 def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
@@ -121,10 +119,14 @@ def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
     return list(codes), np.concatenate(cells)
 
 
-def _shifted(columns: Sequence[Codes], sizes: Sequence[int]) -> Codes:
+def _shifted(columns: Sequence[NDArray[np.integer]], sizes: Sequence[int]) -> Codes:
     """Columns of positions put behind each other, each shifted by the sizes before it."""
-    shifts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-    return np.concatenate([column + shift for column, shift in zip(columns, shifts, strict=True)])
+    out = np.empty(sum(map(len, columns)), np.int32)
+    at = shift = 0
+    for column, size in zip(columns, sizes, strict=True):
+        np.add(column, np.int32(shift), out=out[at : at + len(column)], casting="unsafe")
+        at, shift = at + len(column), shift + size
+    return out
 
 
 def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
@@ -172,32 +174,37 @@ def compact_words(part: Partial) -> Partial:
     """The same Partial with only the words that its cells use."""
     keys = part.cells[:, KEYS:]
     used = np.unique(keys[keys >= 0])
-    new = np.full(len(part.words) + 1, -1, np.int32)
-    new[used] = np.arange(len(used), dtype=np.int32)
     cells = part.cells.copy()
-    cells[:, KEYS:] = new[keys]
-    return Partial([part.words[i] for i in used], cells, part.measures, part.networks, part.pair_cell, part.pair_network, part.pair_hits)
+    cells[:, KEYS:] = _renumbered(keys, used)
+    return replace(part, words=[part.words[i] for i in used], cells=cells)
 
 
 # ---- as bytes -------------------------------------------------------------------------------------------------------
 
 
 def to_bytes(part: Partial) -> bytes:
-    """An Arrow IPC stream of one batch, one row a cell, with a list of (network, hits) in each; smallest integer types."""
-    order, offsets = order_by(part.pair_cell, len(part.cells))
-    offsets = offsets.astype(np.int32)
+    """An Arrow IPC stream of one batch, one row a cell, with a list of (network, hits) in each; smallest integer types.
+
+    Rows are in the order of tables, so that a table can be cut out (`of_table`).
+    """
+    by_table = np.argsort(part.cells[:, TABLE], kind="stable")
+    rank = np.empty(len(by_table), np.int32)
+    rank[by_table] = np.arange(len(by_table), dtype=np.int32)
+    order, offsets = order_by(rank[part.pair_cell], len(part.cells))
+    bounds = pa.array(offsets.astype(np.int32))
     networks = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(16), len(part.networks), [None, pa.py_buffer(np.ascontiguousarray(part.networks))]
     )
     seen = pa.DictionaryArray.from_arrays(pa.array(_small(part.pair_network[order])), networks)
     words = pa.array(part.words, pa.string())
-    columns = {f"place{i}": pa.array(part.cells[:, i]) for i in range(KEYS)}
-    for i in range(part.cells.shape[1] - KEYS):
-        codes = part.cells[:, KEYS + i]
+    cells, measures = part.cells[by_table], part.measures[by_table]
+    columns = {f"place{i}": pa.array(cells[:, i]) for i in range(KEYS)}
+    for i in range(cells.shape[1] - KEYS):
+        codes = cells[:, KEYS + i]
         columns[f"key{i}"] = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
-    columns |= {f"measure{i}": pa.array(part.measures[:, i]) for i in range(part.measures.shape[1])}
-    columns["networks"] = pa.ListArray.from_arrays(pa.array(offsets), seen)
-    columns["network_hits"] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(_small(part.pair_hits[order])))
+    columns |= {f"measure{i}": pa.array(measures[:, i]) for i in range(measures.shape[1])}
+    columns["networks"] = pa.ListArray.from_arrays(bounds, seen)
+    columns["network_hits"] = pa.ListArray.from_arrays(bounds, pa.array(_small(part.pair_hits[order])))
     batch = pa.record_batch(columns)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -205,29 +212,48 @@ def to_bytes(part: Partial) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def from_bytes(content: bytes) -> Partial:
-    """The Partial that `to_bytes` wrote."""
+def to_batch(content: bytes | memoryview) -> pa.RecordBatch:
+    """The batch that `to_bytes` wrote; its columns are views of the bytes."""
     with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
-        batch = reader.read_next_batch()
+        return reader.read_next_batch()
+
+
+def of_table(batch: pa.RecordBatch, table: int) -> pa.RecordBatch:
+    """The rows of one table, as a view."""
+    start, stop = np.searchsorted(batch["place0"].to_numpy(), (table, table + 1))
+    return batch.slice(start, stop - start)
+
+
+def from_batch(batch: pa.RecordBatch) -> Partial:
+    """The Partial in a batch or in a part of one; pairs keep the smallest types."""
     names = batch.schema.names
     keys = [batch[name] for name in names if name.startswith("key")]
-    places = [batch[f"place{i}"].to_numpy() for i in range(KEYS)]
-    codes = [column.indices.fill_null(-1).to_numpy() for column in keys]
-    measures = [batch[name].to_numpy() for name in names if name.startswith("measure")]
+    codes = np.stack([column.indices.fill_null(-1).to_numpy() for column in keys], 1)
+    used = np.unique(codes[codes >= 0])
     lists = batch["networks"]
-    seen = lists.values
+    seen = lists.flatten()
     tokens = seen.dictionary
-    networks = np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
-    lengths = np.diff(lists.offsets.to_numpy())
     return Partial(
-        keys[0].dictionary.to_pylist() if keys else [],
-        np.stack([*places, *codes], 1).astype(np.int32),
-        np.stack(measures, 1),
-        networks,
-        np.repeat(np.arange(batch.num_rows, dtype=np.int32), lengths),
-        seen.indices.to_numpy().astype(np.int32),
-        batch["network_hits"].values.to_numpy().astype(np.int64),
+        keys[0].dictionary.take(pa.array(used)).to_pylist(),
+        np.concatenate(
+            [np.stack([batch[f"place{i}"].to_numpy() for i in range(KEYS)], 1), _renumbered(codes, used)], axis=1
+        ).astype(np.int32),
+        np.stack([batch[name].to_numpy() for name in names if name.startswith("measure")], 1),
+        np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2),
+        np.repeat(np.arange(batch.num_rows, dtype=np.int32), np.diff(lists.offsets.to_numpy())),
+        seen.indices.to_numpy(),
+        batch["network_hits"].flatten().to_numpy(),
     )
+
+
+def from_bytes(content: bytes) -> Partial:
+    """The Partial that `to_bytes` wrote."""
+    return from_batch(to_batch(content))
+
+
+def _renumbered(codes: NDArray[np.integer], used: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Codes as positions in `used`; -1 stays."""
+    return np.where(codes < 0, -1, np.searchsorted(used, codes))
 
 
 def _small(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:

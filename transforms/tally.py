@@ -21,7 +21,7 @@ from transforms.partials import Partial
 from transforms.periods import first_day
 
 Codes = NDArray[np.int32]
-HELD_PAIRS = 4_000_000  # pairs that a worker holds before it adds them up
+HELD_PAIRS = 1_000_000  # pairs of (cell, network) that a worker holds before it adds them up and lets them go
 PARTIAL, ACCOUNTS = b"P", b"A"  # what a sealed content is
 
 
@@ -51,11 +51,16 @@ class Tally:
             held.append(counter.count(events))
             accounting.add(total, events.accounts)
             if sum(len(p.pair_cell) for p in held) > HELD_PAIRS:
-                held = [partials.merge(held, same_words=True)]
+                yield from self._sealed(held, seal)
+                held = []
         if held:
-            for site, share, part in partials.split(partials.merge(held, same_words=True), self.shares):
-                yield Sealed(site * self.shares + share, seal.close(PARTIAL + partials.to_bytes(part)))
+            yield from self._sealed(held, seal)
         yield Sealed(len(self.sites) * self.shares, seal.close(ACCOUNTS + accounting.to_bytes(total)))
+
+    def _sealed(self, held: list[Partial], seal: Seal) -> Iterator[Sealed]:
+        """What was held, added up and sealed by site and share."""
+        for site, share, part in partials.split(partials.merge(held, same_words=True), self.shares):
+            yield Sealed(site * self.shares + share, seal.close(PARTIAL + partials.to_bytes(part)))
 
 
 class Counter:

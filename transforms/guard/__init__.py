@@ -37,6 +37,6 @@ class GuardSite(beam.DoFn):
     def process(self, gathered: tuple[int, Iterable[bytes]]) -> Iterable[tuple[SiteRelease, Accounts]]:
         number, sealed = gathered
         with only_codes():
-            parts, accounts = open_all(Seal(self.key.fetch()), sealed)
+            batches, accounts = open_all(Seal(self.key.fetch()), sealed)
             site = self.policy.all_sites[number]
-            yield SiteGuard(site, self.trends, self.calendar, self.policy.k).release(parts, accounts), accounts
+            yield SiteGuard(site, self.trends, self.calendar, self.policy.k).release(batches, accounts), accounts

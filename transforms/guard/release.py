@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from schemas.stages import Accounts, Released
 from transforms import partials
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.kernels.group import group, order_by
-from transforms.partials import KEYS, PERIOD, TABLE, Partial
+from transforms.partials import KEYS, PERIOD
 from transforms.periods import classify, first_day, missing_side, span
 from transforms.tally import measures_of
 
@@ -73,20 +73,20 @@ class SiteGuard:
     def __init__(self, site: Site, trends: Trends, calendar: Calendar, k: int) -> None:
         self.site, self.trends, self.calendar, self.k = site, trends, calendar, k
 
-    def release(self, parts: list[Partial], accounts: Accounts) -> SiteRelease:
-        """From all partial tallies of the site and the accounts of the whole run."""
+    def release(self, shares: Sequence[pa.RecordBatch], accounts: Accounts) -> SiteRelease:
+        """From the tallies of the site, one batch for each share of the neighbourhoods, and the accounts of the run."""
         out = SiteRelease(self.site.name)
-        tallied = Tallied(partials.merge(parts) if parts else partials.empty(1, len(measures_of(self.trends))))
         days = [day for _, name, day in accounts.days if name == self.site.name]
         for number, table in enumerate(self.trends.tables):
             out.counts[table.name] = dict.fromkeys((*STATES, "published", "withheld"), 0)
+            tallied = Tallied(shares, number, len(measures_of(self.trends)))
             # every period of the input, also those in which nothing concerns the table: they are decided as well
             for period in sorted({int(first_day(day, self.site.grain(table.name))) for day in days}):
-                self._period(out, tallied, number, table, period, accounts)
+                self._period(out, tallied, table, period, accounts)
         return out
 
     def _period(
-        self, out: SiteRelease, tallied: Tallied, number: int, table: Table, period: int, accounts: Accounts
+        self, out: SiteRelease, tallied: Tallied, table: Table, period: int, accounts: Accounts
     ) -> None:
         grain, zone = self.site.grain(table.name), self.site.timezone
         covered = self.calendar.published.get((self.site.name, table.name), frozenset())
@@ -97,7 +97,7 @@ class SiteGuard:
         if state == "partial":
             out.missing[date.isoformat()] = missing_side(grain, period, zone, **edges)
         chosen = self.calendar.chosen(state)
-        leaves = tallied.leaves(number, period)
+        leaves = tallied.leaves(period)
         counts = out.counts[table.name]
         counts["eligible" if chosen else state] += tallied.hits(leaves)
         if not chosen:
@@ -134,16 +134,18 @@ class SiteGuard:
 
 
 class Tallied:
-    """All that was tallied for a site, ready to be cut by table and period."""
+    """All that was tallied for one table of a site, ready to be cut by period. One table at a time bounds the memory."""
 
-    def __init__(self, whole: Partial) -> None:
+    def __init__(self, shares: Sequence[pa.RecordBatch], table: int, measures: int) -> None:
+        parts = [partials.from_batch(partials.of_table(batch, table)) for batch in shares]
+        whole = partials.merge(parts, disjoint=True) if parts else partials.empty(1, measures)
         self.whole = whole
         self.neighbourhood, _ = group(np.ascontiguousarray(whole.networks[:, 0]))
         self.order, self.bounds = order_by(whole.pair_cell, len(whole.cells))
 
-    def leaves(self, table: int, period: int) -> NDArray[np.int64]:
-        """Positions of the cells of a table and period."""
-        return np.flatnonzero((self.whole.cells[:, TABLE] == table) & (self.whole.cells[:, PERIOD] == period))
+    def leaves(self, period: int) -> NDArray[np.int64]:
+        """Positions of the cells of a period."""
+        return np.flatnonzero(self.whole.cells[:, PERIOD] == period)
 
     def hits(self, leaves: NDArray[np.int64]) -> int:
         return int(self.whole.measures[leaves, 0].sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -209,7 +209,7 @@ class Dictionary:
         return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def warm(plans: Sequence[Plan] = ()) -> None:
+def warm() -> None:
     """Compile every kernel (or load it from the cache), so that workers started afterwards need not do it at once."""
     if not compiled():
         return
@@ -229,3 +229,4 @@ def warm(plans: Sequence[Plan] = ()) -> None:
     dictionary.values()
     ids, _ = group.group(np.zeros(1, np.uint64))
     group.sum_by(ids, 1, np.zeros(1, np.int64))
+    group.order_by(ids, 1)

@@ -59,7 +59,7 @@ def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int64], ND
     ids int32[n] are in 0 .. groups - 1. Returns (order int64[n], bounds int64[groups + 1]): the rows of group g are
     order[bounds[g] : bounds[g + 1]].
     """
-    if ids.size and not (0 <= ids.min() and ids.max() < groups):
+    if ids.size and not (ids.min() >= 0 and ids.max() < groups):
         raise ValueError(f"ids are in {ids.min()} .. {ids.max()}, expected 0 .. {groups - 1}")
     bounds = np.zeros(groups + 1, np.int64)
     np.cumsum(np.bincount(ids, minlength=groups), out=bounds[1:])

@@ -41,7 +41,8 @@ def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[n
         ids[r] = count
         count += 1
         if 2 * count > table.size:
-            held, table = np.empty(4 * table.size, np.uint64), np.full(4 * table.size, -1, np.int32)
+            slots = table.size * (4 if table.size < 1 << 18 else 2)  # large tables grow with care for memory
+            held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
             mask = U(table.size - 1)
             for g in range(count):
                 key = keys[first[g]]

@@ -1,0 +1,314 @@
+"""The main job on a real log: what it published, counted again in plain Python from the raw lines."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import maxminddb
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from pipeline import cli
+from schemas.policy import Policy
+from transforms.treatments import agent, parameters, referrer, route
+
+ROOT = Path(__file__).resolve().parents[1]
+TRENDS = {table["name"]: table for table in tomllib.loads((ROOT / "schemas" / "trends.toml").read_text())["table"]}
+CONTINENTS = tomllib.loads((ROOT / "schemas" / "continents.toml").read_text())["continent"]
+K = 10
+OTHER = "(other)"
+
+Label = tuple[str, ...]
+
+
+# ---- running it -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished run: its folder, its exit status and what it said on stderr."""
+
+    root: Path
+    status: int
+    said: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """run.json"""
+        (file,) = self.root.glob("internal/runs/*/run.json")
+        return json.loads(file.read_text())  # type: ignore[no-any-return]
+
+    def tables(self, table: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """(date, rows) of each file of a table, in `release`."""
+        for file in sorted(self.root.glob(f"release/{table}/*/*/*/part-*.parquet")):
+            yield file.parent.name.removeprefix("date="), pq.ParquetFile(file).read().to_pylist()
+
+
+def crowdlog(output: Path, *arguments: object) -> Ran:
+    """`crowdlog run ARGUMENTS --output OUTPUT` in this process."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            status = cli.main(["run", *map(str, arguments), "--output", str(output)])
+    finally:
+        logging.disable(logging.NOTSET)  # the command line silences engines for good; other tests want to hear them
+    return Ran(output, status, said.getvalue())
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Content by path of all files below a folder."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.fixture(scope="session")
+def log(shared: Path) -> Path:
+    """10,000 lines of one real small site, four days of May 2015."""
+    return shared / "logs" / "elastic_apache" / "access.log"
+
+
+@pytest.fixture(scope="session")
+def whole(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The log published with --partial, by a process of its own."""
+    output = tmp_path_factory.mktemp("main_job") / "X"
+    command = [sys.executable, "-m", "pipeline", "run", str(log), "--partial", "--output", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return Ran(output, done.returncode, done.stdout + done.stderr)
+
+
+# ---- counting it again ----------------------------------------------------------------------------------------------
+
+QUOTED = rb'"((?:[^"\\]|\\.)*)'
+LINE = re.compile(
+    rb"(\S+) \S+ \S+ \[(\d\d)/May/2015:(\d\d):\d\d:\d\d \+0000\] " + QUOTED + rb'" (\d{3}) (\d+|-) ' + QUOTED + rb'" ' + QUOTED + rb'("?)'
+)
+
+
+class Event(NamedTuple):
+    """One request, as the log has it; the words of the tables are made from it when they are asked for."""
+
+    client: str
+    date: str
+    hour: str
+    target: bytes
+    status: str
+    size: int
+    referrer: bytes
+    agent: bytes
+
+    def word(self, column: str) -> str | None:
+        """The value of a column of schemas/trends.toml."""
+        if column == "hour":
+            return self.hour
+        if column in ("status", "status_class"):
+            return self.status if column == "status" else f"{self.status[0]}xx"
+        return words_of(self)[column]
+
+    @property
+    def neighbourhood(self) -> str:
+        return self.client.rpartition(".")[0]
+
+
+@cache
+def tools() -> tuple[Any, ...]:
+    """The treatments, whose own tests are elsewhere, and the country database as its own library reads it."""
+    database = maxminddb.open_database(str(ROOT / "schemas" / "geo" / "dbip-country.mmdb"))
+    return agent.Treatment(), route.Treatment(), referrer.Treatment(), parameters.Treatment(), Policy().site("default"), database
+
+
+@cache
+def words_of(event: Event) -> dict[str, str | None]:
+    """What the treatments make of one event, and its country."""
+    agents, routes, referrers, campaigns, site, database = tools()
+    path, _, query = event.target.partition(b"?")
+    found = database.get(event.client)
+    given: dict[str, str | None] = {"country": found["country_code"] if found else "(unknown)", "le_ms": None}
+    given |= zip(agent.GIVES, agents.treat(event.agent), strict=True)
+    given |= zip(route.GIVES, routes.treat(path, query, site), strict=True)
+    given |= zip(referrer.GIVES, referrers.treat(event.referrer, site), strict=True)
+    given |= zip(parameters.GIVES, campaigns.treat(query), strict=True)
+    return given
+
+
+@pytest.fixture(scope="session")
+def events(log: Path, whole: Ran) -> list[Event]:
+    """The events that the run says it has parsed.
+
+    One line ends inside of its last field. A parser may take or refuse it; a run that rejects one line must mean that one.
+    """
+    found = [LINE.fullmatch(line) for line in log.read_bytes().splitlines()]
+    matches = [match for match in found if match]
+    assert len(matches) == 10_000
+    closed = [match for match in matches if match[9]]
+    assert len(closed) == 9_999
+    chosen = closed if sum(whole.record["rejected"].values()) else matches
+    return [
+        Event(
+            match[1].decode(), f"2015-05-{match[2].decode()}", match[3].decode(), match[4].split(b" ")[1],
+            match[5].decode(), int(match[6].replace(b"-", b"0")), match[7], match[8],
+        )
+        for match in chosen
+    ]  # fmt: skip
+
+
+def concerned(table: dict[str, Any], event: Event) -> bool:
+    """Whether a table counts an event."""
+    if table.get("humans", True) and event.word("agent_class") != "human":
+        return False
+    if any(event.word(column) not in values for column, values in table.get("only", {}).items()):
+        return False
+    return all(event.word(column) is not None for column in table.get("present", ()))
+
+
+def columns_of(table: dict[str, Any]) -> dict[str, str]:
+    """Column by key."""
+    return dict((key, key) if isinstance(key, str) else (key["name"], key["column"]) for key in table["keys"])
+
+
+def steps(column: str, value: str) -> list[str]:
+    """A value, and all that it may be generalised to, by PRIVACY.md 4.2."""
+    above = []
+    if column == "hour":
+        quarter = int(value) // 6 * 6
+        above = [f"{quarter:02d}-{quarter + 5:02d}"]
+    elif column == "status":
+        above = [f"{value[0]}xx"]
+    elif column == "country":
+        above = [f"({name})" for name, countries in CONTINENTS.items() if value in countries]
+    elif column == "route":
+        words = value.strip("/").split("/")
+        above = ["/" + "/".join([*words[:depth], "{*}"]) for depth in range(len(words) - 1, 0, -1)]
+    return list(dict.fromkeys([value, *above, OTHER]))
+
+
+def ladder(table: dict[str, Any], event: Event) -> Iterator[Label]:
+    """Every label under which an event may be published, the most exact one first."""
+    columns = columns_of(table)
+    label = {key: event.word(column) or "(none)" for key, column in columns.items()}
+    yield tuple(label.values())
+    for key in table["climb"]:
+        for value in steps(columns[key], label[key])[1:]:
+            label[key] = value
+            yield tuple(label.values())
+
+
+# ---- the counts -----------------------------------------------------------------------------------------------------
+
+
+def test_run_succeeds(whole: Ran) -> None:
+    """The main job exits 0 and says how many lines it has read."""
+    assert whole.status == 0, whole.said
+    assert "10,000 read" in whole.said
+
+
+def test_lines_are_accounted_for(whole: Ran) -> None:
+    """Each of the 10,000 lines is skipped, parsed or rejected."""
+    record = whole.record
+    assert record["lines"] == 10_000
+    assert sum(record["skipped"].values()) + record["parsed"] + sum(record["rejected"].values()) == 10_000
+
+
+def test_traffic_is_all_lines_of_a_day(whole: Ran, log: Path, events: list[Event]) -> None:
+    """Published, withheld and rejected lines of a day are the lines that carry its date in field 4."""
+    dates = Counter(line.split(b" ")[3][1:3].decode() for line in log.read_bytes().splitlines())
+    lines = Counter({f"2015-05-{day}": count for day, count in dates.items()})
+    rejected = lines - Counter(event.date for event in events)
+    counted = Counter({date: sum(row["hits"] for row in rows) for date, rows in whole.tables("traffic")})
+    for period in whole.record["periods"]:
+        if period["table"] == "traffic":
+            counted[period["date"]] += period["withheld"]
+    assert len(lines) == 4
+    assert counted + rejected == lines
+
+
+@pytest.mark.parametrize("name", TRENDS)
+def test_identity(whole: Ran, events: list[Event], name: str) -> None:
+    """DESIGN.md 4.2: every event has one fate in a table, and what is published is the hits in its files."""
+    record = whole.record
+    counts = record["tables"][name]
+    fates = ("not_applicable", "published_before", "open", "partial", "eligible")
+    assert record["parsed"] == len(events) == sum(counts[fate] for fate in fates)
+    assert counts["eligible"] == counts["published"] + counts["withheld"]
+    assert counts["published"] == sum(row["hits"] for _, rows in whole.tables(name) for row in rows)
+    assert counts["eligible"] == sum(concerned(TRENDS[name], event) for event in events)
+
+
+@pytest.mark.parametrize("name", sorted(set(TRENDS) - {"campaigns", "latency"}))
+def test_rows_are_what_the_log_says(whole: Ran, events: list[Event], name: str) -> None:
+    """Every row stands for at least 10 neighbourhoods, and its measures are those of the events that belong to it."""
+    table = TRENDS[name]
+    published = {date: {tuple(row[key] for key in columns_of(table)): row for row in rows} for date, rows in whole.tables(name)}
+    behind: dict[tuple[str, Label], list[Event]] = defaultdict(list)
+    for event in events:
+        if concerned(table, event):
+            rows = published.get(event.date, {})
+            label = next((label for label in ladder(table, event) if label in rows), None)
+            if label is not None:
+                behind[event.date, label].append(event)
+    assert behind.keys() == {(date, label) for date, rows in published.items() for label in rows}
+    for (date, label), found in behind.items():
+        row = published[date][label]
+        assert len({event.neighbourhood for event in found}) >= K, (date, label)
+        assert (row["hits"], row["visitors"]) == (len(found), len({event.client for event in found})), (date, label)
+        assert row.get("bytes", 0) in (0, sum(event.size for event in found)), (date, label)
+
+
+# ---- the addresses --------------------------------------------------------------------------------------------------
+
+
+class Hunt:
+    """Looks for IPv4 addresses in bytes: as text, as text of the /24, as an integer in decimal, packed either way."""
+
+    def __init__(self, addresses: set[str]) -> None:
+        parts = [tuple(address.split(".")) for address in addresses]
+        self.dotted = set(parts) | {part[:3] for part in parts}
+        self.decimal = {str(int(IPv4Address(address))) for address in addresses}
+        packed = np.array([int(IPv4Address(address)) for address in addresses], ">u4")
+        self.packed = np.union1d(packed.view("<u4"), packed.astype("<u4"))
+
+    def text(self, content: bytes) -> set[str]:
+        """Written addresses. Numbers are taken whole, so that 192.0.2.1 is not found in 192.0.2.17."""
+        found = set()
+        for token in re.findall(rb"\d+(?:\.\d+)*", content):
+            numbers = tuple(token.decode().split("."))
+            windows = {numbers[start : start + size] for size in (3, 4) for start in range(len(numbers) - size + 1)}
+            found |= {".".join(window) for window in windows & self.dotted} | ({token.decode()} & self.decimal)
+        return found
+
+    def bytes(self, content: bytes) -> set[str]:
+        """Packed addresses, at every offset."""
+        if len(content) < 4:
+            return set()
+        windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(content, np.uint8), 4)
+        values = np.ascontiguousarray(windows).view("<u4").ravel()
+        return {int(value).to_bytes(4, "little").hex() for value in np.intersect1d(values, self.packed)}
+
+
+def opened(content: bytes) -> Iterator[bytes]:
+    """What is in a file: all bytes, or of Parquet the footer and each page unpacked, dictionary pages too.
+
+    Compressed pages are as good as random, so that 4 bytes of them mean nothing.
+    """
+    if not content.startswith(b"PAR1"):
+        yield content
+        return
+    yield content[-8 - int.from_bytes(content[-8:-4], "little") :]
+    for frame in re.finditer(re.escape(zstandard.FRAME_HEADER if hasattr(zstandard, "FRAME_HEADER") else b"\x28\xb5\x2f\xfd"), content):
+        yield zstandard.ZstdDecompressor().decompressobj().decompress(content[frame.start() :])

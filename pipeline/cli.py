@@ -64,17 +64,27 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         epilog=RUN_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     run.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob or URL; plain, .gz, .zst or .bz2")
-    run.add_argument("--output", required=True, type=Path, metavar="DIR", help="DIR/release is what may leave the house")
+    run.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="DIR/release is what may leave the house"
+    )
     run.add_argument("--policy", type=Path, metavar="FILE", help="crowdlog.toml: sites, routes, time zones, k")
-    run.add_argument("--format", metavar="NAME", help="auto (default), a declared format, or the server's own directive")
+    run.add_argument(
+        "--format", metavar="NAME", help="auto (default), a declared format, or the server's own directive"
+    )
     run.add_argument("--site", metavar="NAME", help="all lines are of this site")
-    run.add_argument("--profile", choices=("internal", "partner"), default="internal", help="for whom (default: internal)")
-    run.add_argument("--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's")
+    run.add_argument(
+        "--profile", choices=("internal", "partner"), default="internal", help="for whom (default: internal)"
+    )
+    run.add_argument(
+        "--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's"
+    )
     run.add_argument("--geo-db", type=Path, metavar="FILE", help="country database (.mmdb) instead of the shipped one")
     run.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: 1)")
     run.add_argument("--partial", action="store_true", help="publish periods that the input does not cover, marked so")
     run.add_argument("--preview", action="store_true", help="only look: open and partial periods too, into DIR/preview")
-    run.add_argument("--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines stop the run (0.05)")
+    run.add_argument(
+        "--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines stop the run (0.05)"
+    )
     run.add_argument("--key-ref", metavar="file:PATH", help="where workers on other hosts find the run's key")
     run.add_argument("--quiet", action="store_true", help="say nothing but errors")
     run.add_argument("--json", action="store_true", help="print the run's record as one JSON object")
@@ -86,11 +96,11 @@ def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
         description="Show each field of one log line: what happens to it and by which rule.",
     )  # fmt: skip
     explain.add_argument("line", nargs="?", metavar="LINE", help="the line; - or nothing reads standard input")
-    explain.add_argument("--policy", type=Path, metavar="FILE")
-    explain.add_argument("--format", metavar="NAME")
-    explain.add_argument("--site", metavar="NAME")
-    explain.add_argument("--geo-db", type=Path, metavar="FILE")
-    explain.add_argument("--json", action="store_true")
+    explain.add_argument("--policy", type=Path, metavar="FILE", help="the policy whose rules are shown")
+    explain.add_argument("--format", metavar="NAME", help="as for run")
+    explain.add_argument("--site", metavar="NAME", help="as for run")
+    explain.add_argument("--geo-db", type=Path, metavar="FILE", help="as for run")
+    explain.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,7 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("CROWDLOG_DEBUG") == "1":
             raise
-        print(f"crowdlog: E101: an internal error ({type(error).__name__}); CROWDLOG_DEBUG=1 shows more", file=sys.stderr)
+        print(
+            f"crowdlog: E101: an internal error ({type(error).__name__}); CROWDLOG_DEBUG=1 shows more", file=sys.stderr
+        )
         return 1
 
 

@@ -95,7 +95,9 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
     root = Path(job.root)
     if not committed(root, job.run_id):
         record = describe(job, sites, accounts)
-        staged = [Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]]
+        staged = [
+            Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]
+        ]
         check(job, record, staged)
         if job.preview:
             publish.preview(root, job.run_id, staged)
@@ -172,6 +174,8 @@ def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[
         "missing": {site["site"]: site["missing"] for site in sites if site["missing"]},
         "shapes": [
             {"reason": reason, "shape": shape, "lines": count}
-            for (reason, shape), count in sorted(accounts.shapes.items(), key=lambda item: (-item[1], item[0]))[: accounting.SHAPES]
+            for (reason, shape), count in sorted(accounts.shapes.items(), key=lambda item: (-item[1], item[0]))[
+                : accounting.SHAPES
+            ]
         ],
     }

@@ -7,8 +7,6 @@ import json
 import secrets
 from typing import Any
 
-import numpy as np
-
 from pipeline.options import Wanted
 from pipeline.run import chosen_database, chosen_policy
 from pipeline.source import padded
@@ -26,7 +24,9 @@ DROPPED = "not read into memory: the column is declared `drop`"
 
 def explain(line: bytes, options: argparse.Namespace) -> str:
     """A text, or with --json an object, of what becomes of the line. Raises Trouble E201, E202, E203, E304."""
-    wanted = Wanted((), output=None, policy=options.policy, format=options.format, site=options.site, geo_db=options.geo_db)
+    wanted = Wanted(
+        (), output=None, policy=options.policy, format=options.format, site=options.site, geo_db=options.geo_db
+    )
     policy = chosen_policy(wanted)
     name, directive = chosen(line, wanted.format or policy.format, {**load.formats(), **policy.formats})
     fields = load.fields()
@@ -80,7 +80,11 @@ def described(events: Events, out: PseudonymousEvents, fields: load.Fields, layo
 def shown(value: Any) -> Any:
     """A value for a terminal: bytes as text; a network's keyed hash only as what it is."""
     if isinstance(value, bytes):
-        return "keyed hash, in flight only" if len(value) == 16 and not value.isascii() else value.decode("utf-8", "backslashreplace")
+        return (
+            "keyed hash, in flight only"
+            if len(value) == 16 and not value.isascii()
+            else value.decode("utf-8", "backslashreplace")
+        )
     return value
 
 

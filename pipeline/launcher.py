@@ -49,7 +49,9 @@ class Launcher:
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         keys.forget(self.key.text)
@@ -119,4 +121,3 @@ class Reporter:
                 self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._line.connect(self.path)
             self._line.sendall(b"%d %d\n" % (done, lines))
-

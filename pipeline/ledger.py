@@ -116,9 +116,7 @@ class Ledger:
 
     def covered(self, profile: str) -> dict[tuple[str, str], frozenset[int]]:
         """(site, table) → days since 1970-01-01 that publications of any grain cover."""
-        return {
-            (site, table): frozenset(days) for (of, site, table), days in self._covered.items() if of == profile
-        }
+        return {(site, table): frozenset(days) for (of, site, table), days in self._covered.items() if of == profile}
 
     def edges(self, digests: Collection[str]) -> tuple[int | None, int | None]:
         """First and last event, in seconds since the epoch, of files that were read before."""

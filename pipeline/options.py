@@ -87,7 +87,9 @@ def _checked(flags: Sequence[str]) -> Any:
     """PipelineOptions, refusing flags that no part of Beam declares: a misspelt one must not be ignored."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False, conflict_handler="resolve")
+    parser = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, conflict_handler="resolve"
+    )
     for kind in PipelineOptions.__subclasses__():
         kind._add_argparse_args(parser)
     try:

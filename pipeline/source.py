@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
 import gzip
 import hashlib
@@ -11,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -54,11 +55,15 @@ def find(patterns: Sequence[str]) -> list[Input]:
 
 def _expand(pattern: str) -> list[str]:
     if pattern == "-":
-        raise Trouble("E201", "standard input has no end that a run can publish up to; give files (scrub and explain read -)")
+        raise Trouble(
+            "E201", "standard input has no end that a run can publish up to; give files (scrub and explain read -)"
+        )
     if pattern.startswith(REMOTE):
         found = _remote_paths(pattern)
     elif os.path.isdir(pattern):
-        found = [str(file) for file in sorted(Path(pattern).iterdir()) if file.is_file() and not file.name.startswith(".")]
+        found = [
+            str(file) for file in sorted(Path(pattern).iterdir()) if file.is_file() and not file.name.startswith(".")
+        ]
     elif os.path.exists(pattern):
         if not os.path.isfile(pattern):  # it would be read twice, and is gone after the first time
             raise Trouble("E302", f"{pattern}: a pipe or device, expected a file; save it first")
@@ -88,7 +93,9 @@ def is_plain(path: str) -> bool:
 def _look_at(path: str) -> Input:
     packed = path.lower().endswith(PACKED)
     if not packed and not is_plain(path):
-        raise Trouble("E302", f"{path}: unknown ending; known are {' '.join(filter(None, PLAIN + PACKED))} and rotation numbers")
+        raise Trouble(
+            "E302", f"{path}: unknown ending; known are {' '.join(filter(None, PLAIN + PACKED))} and rotation numbers"
+        )
     with open_bytes(path) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
@@ -219,7 +226,7 @@ class Bounded:
             with unpack(self.raw, self.range.path) as stream:
                 while block := stream.read(self.block):
                     yield block
-        except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+        except Exception as error:  # each library has errors of its own, some of no common class
             raise Trouble("E303", f"{self.range.path} is truncated or corrupt ({type(error).__name__})") from None
 
 
@@ -227,8 +234,9 @@ def unpack(raw: BinaryIO, path: str) -> BinaryIO:
     """Decompressed bytes of all members; what reads it raises on truncation (KERNEL.md 7)."""
     if path.lower().endswith(".gz"):
         return igzip_open(raw)
-    codec = "bz2" if path.lower().endswith(".bz2") else "zstd"  # the bz2 module ignores a member that is no member
-    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), codec)
+    if path.lower().endswith(".bz2"):
+        return io.BufferedReader(Bzip2(raw), BLOCK)
+    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
 
 
 def igzip_open(raw: BinaryIO) -> BinaryIO:
@@ -239,6 +247,34 @@ def igzip_open(raw: BinaryIO) -> BinaryIO:
         return igzip.IGzipFile(fileobj=raw)
     except ImportError:
         return gzip.GzipFile(fileobj=raw)
+
+
+class Bzip2(io.RawIOBase):
+    """bzip2 of several members. bz2.BZ2File takes whatever is no member for the end; Arrow fails on empty members."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._member = raw, bz2.BZ2Decompressor()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises EOFError where a member ends too early, OSError where there is none."""
+        out = b""
+        while not out:
+            fed = b""
+            if self._member.eof:
+                fed = self._member.unused_data or self._raw.read(BLOCK)
+                if not fed:
+                    return 0
+                self._member = bz2.BZ2Decompressor()
+            elif self._member.needs_input:
+                fed = self._raw.read(BLOCK)
+                if not fed:
+                    raise EOFError
+            out = self._member.decompress(fed, len(buffer))
+        buffer[: len(out)] = out
+        return len(out)
 
 
 def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[np.ndarray, int, int]]:

@@ -27,7 +27,9 @@ def summary(outcome: Outcome, output: Path) -> str:
     lines += [f"  withheld    {text}" for text in withheld(record)]
     lines += [f"  held back   {text}" for text in held_back(record)]
     if record["late"]:
-        lines.append(f"  late        {record['late']:,} events came after their period was published; they are in no table")
+        lines.append(
+            f"  late        {record['late']:,} events came after their period was published; they are in no table"
+        )
     lines += [f"  noted       {text}" for text in noted(record)]
     lines += [f"  warning     {text}" for text in outcome.warnings]
     rate = f", {record['lines'] / outcome.seconds:,.0f} lines/s" if record["lines"] else ""
@@ -65,7 +67,10 @@ def periods(record: Mapping[str, Any]) -> list[str]:
     for period in record["periods"]:
         if period["rows"]:
             dates[period["site"], period["grain"]].add(period["date"] + (" (partial)" if period["partial"] else ""))
-    return [f"{site}: {plural(len(found), grain)}: {shortened(sorted(found))}" for (site, grain), found in sorted(dates.items())]
+    return [
+        f"{site}: {plural(len(found), grain)}: {shortened(sorted(found))}"
+        for (site, grain), found in sorted(dates.items())
+    ]
 
 
 def cells(record: Mapping[str, Any]) -> list[str]:
@@ -94,7 +99,9 @@ def held_back(record: Mapping[str, Any]) -> list[str]:
     for site, dates in record["missing"].items():
         for date, side in sorted(dates.items()):
             if (site, date) not in published:
-                found.append(f"{site} {date} is not covered: {SIDES[side].format('it')}; --partial publishes it as it is")
+                found.append(
+                    f"{site} {date} is not covered: {SIDES[side].format('it')}; --partial publishes it as it is"
+                )
     if sites.get("published_before"):
         found.append(f"{sites['published_before']:,} events of periods that are published already")
     return found

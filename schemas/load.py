@@ -110,10 +110,18 @@ def read_fields(data: Mapping[str, Any], where: str) -> Fields:
         entry = subtable(f"{where}: column", data["column"], name)
         only_keys(f"{where}: column.{name}", entry, ("type", "class", "treatment", "meaning"))
         for key, allowed in (("type", TYPES), ("class", CLASSES), ("treatment", tuple(treatments))):
-            expect(where, f"column.{name}.{key}", entry.get(key), f"one of {', '.join(allowed)}", entry.get(key) in allowed)
+            expect(
+                where, f"column.{name}.{key}", entry.get(key), f"one of {', '.join(allowed)}", entry.get(key) in allowed
+            )
         column = Column(name, entry["type"], entry["class"], entry["treatment"], entry.get("meaning", ""))
         takes = treatments[column.treatment].takes
-        expect(where, f"treatment.{column.treatment}.takes", takes, f"a list with {name!r}", column.treatment == "drop" or name in takes)
+        expect(
+            where,
+            f"treatment.{column.treatment}.takes",
+            takes,
+            f"a list with {name!r}",
+            column.treatment == "drop" or name in takes,
+        )
         columns[name] = column
     for treatment in treatments.values():
         for name in treatment.takes:
@@ -203,12 +211,20 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         measures=entries(here, entry, "measures"),
     )
     for column in (*(k.column for k in keys), *table.only, *table.present, *table.measures):
-        expect(here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given)
+        expect(
+            here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given
+        )
     for column in ("network", "day", "site"):
         expect(here, "keys", column, "no network, day or site", column not in [k.column for k in keys])
     for name in table.climb:
         expect(here, "climb", name, f"one of its keys: {', '.join(table.key_names)}", name in table.key_names)
-    expect(here, "climb", "agent_class", "keys but agent_class: bots may not help people to k", "agent_class" not in table.climb)
+    expect(
+        here,
+        "climb",
+        "agent_class",
+        "keys but agent_class: bots may not help people to k",
+        "agent_class" not in table.climb,
+    )
     about_bots = "agent_class" in (*table.key_names, *table.only)
     expect(here, "humans", table.humans, str(not about_bots).lower(), table.humans is not about_bots)
     return table
@@ -218,7 +234,9 @@ def _read_keys(here: str, found: Any) -> tuple[Key, ...]:
     wanted = "a list of columns, or of { name = …, column = … }"
     expect(here, "keys", found, wanted, isinstance(found, list))
     for key in found:
-        named = isinstance(key, dict) and set(key) == {"name", "column"} and all(isinstance(v, str) for v in key.values())
+        named = (
+            isinstance(key, dict) and set(key) == {"name", "column"} and all(isinstance(v, str) for v in key.values())
+        )
         expect(here, "keys", key, wanted, isinstance(key, str) or named)
     return tuple(Key(key, key) if isinstance(key, str) else Key(**key) for key in found)
 

@@ -132,7 +132,9 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
     timezone = _zone(where, "timezone", data.get("timezone", "UTC"))
     known, chosen = _formats(where, data)
-    sites = tuple(_site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(entries(where, data, "site", dict)))
+    sites = tuple(
+        _site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(entries(where, data, "site", dict))
+    )
     names = [site.name for site in sites]
     for name in names:
         expect(where, f"the site {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
@@ -169,7 +171,9 @@ def _ip(where: str, data: Mapping[str, Any]) -> Ip:
             try:
                 ipaddress.ip_network(network)
             except (ValueError, TypeError):
-                raise DeclarationError(f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'") from None
+                raise DeclarationError(
+                    f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'"
+                ) from None
     return Ip(treatment, **networks)
 
 
@@ -190,7 +194,13 @@ def _retention(where: str, data: Mapping[str, Any]) -> Retention:
 def _site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
     only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "timezone", "tables"))
     name = data.get("name", "")
-    expect(where, "name", name, "letters a-z, digits and hyphens", isinstance(name, str) and bool(SITE_NAME.fullmatch(name)))
+    expect(
+        where,
+        "name",
+        name,
+        "letters a-z, digits and hyphens",
+        isinstance(name, str) and bool(SITE_NAME.fullmatch(name)),
+    )
     routes = list(entries(where, data, "routes"))
     parameters = subtable(where, data, "parameters")
     for preset in entries(where, data, "presets"):
@@ -200,7 +210,11 @@ def _site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
     for route in routes:
         expect(where, "routes", route, "a path such as '/kb/{slug}'", bool(ROUTE.fullmatch(route)))
     for key, kind in parameters.items():
-        holds = kind in PARAMETER_TYPES if isinstance(kind, str) else isinstance(kind, list) and all(isinstance(v, str) for v in kind)
+        holds = (
+            kind in PARAMETER_TYPES
+            if isinstance(kind, str)
+            else isinstance(kind, list) and all(isinstance(v, str) for v in kind)
+        )
         expect(where, f"parameters.{key}", kind, "'int', 'word' or a list of words", holds)
     return Site(
         name,

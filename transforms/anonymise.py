@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
 from types import ModuleType
@@ -18,12 +18,15 @@ from schemas.policy import Policy, Site
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from transforms.addresses import NetworkKey
 from transforms.geography import Countries
+from transforms.kernels.calls import ipv4
+from transforms.kernels.group import Index
 from transforms.keys import KeyReference, derive
-from transforms.partials import number
+from transforms.partials import number, pair
 from transforms.treatments import address, latency, measure, site, status, when
 
 Codes = NDArray[np.int32]
-ADDRESSES = 1 << 17  # addresses remembered, ~250 bytes each
+NOTES = (address.HOST_NAME, address.INVALID_ADDRESS)
+QUADS = 1 << 20  # dotted quads remembered, ~45 bytes each
 MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
 
 
@@ -40,7 +43,9 @@ class Anonymise:
 
     def __call__(self, chunks: Iterator[Events]) -> Iterator[PseudonymousEvents]:
         if self._bench is None:
-            self._bench = Bench(self.policy, self.forced_site, Countries(self.geo_db), derive(self.key.fetch(), "network"))
+            self._bench = Bench(
+                self.policy, self.forced_site, Countries(self.geo_db), derive(self.key.fetch(), "network")
+            )
         for events in chunks:
             yield self._bench.anonymise(events)
 
@@ -53,7 +58,9 @@ def check_treatments(fields: Fields) -> None:
         try:
             module = import_module(f"transforms.treatments.{treatment.name}")
         except ModuleNotFoundError:
-            raise DeclarationError(f"fields.toml: treatment {treatment.name!r} has no file in transforms/treatments") from None
+            raise DeclarationError(
+                f"fields.toml: treatment {treatment.name!r} has no file in transforms/treatments"
+            ) from None
         for key in ("takes", "gives"):
             if tuple(getattr(module, key.upper())) != getattr(treatment, key):
                 raise DeclarationError(f"fields.toml: treatment.{treatment.name}.{key} is not what its file says")
@@ -100,43 +107,83 @@ class Memo:
         return np.array(out, np.int32).reshape(len(rows), self.width)
 
 
+class Learned:
+    """What the treatment of addresses gave, in columns: 16 bytes, a country code, and 1 + the place in NOTES, or 0."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.tokens, self.countries = np.zeros((1024, 16), np.uint8), np.zeros(1024, np.int32)
+        self.noted = np.zeros(1024, np.int8)
+
+    def add(self, token: bytes | None, country: int, note: str | None) -> int:
+        """Remember one; returns its place."""
+        if self.count == len(self.noted):
+            for name in ("tokens", "countries", "noted"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        at = self.count
+        if token is not None:
+            self.tokens[at] = np.frombuffer(token, np.uint8)
+        self.countries[at], self.noted[at] = country, NOTES.index(note) + 1 if note else 0
+        self.count += 1
+        return at
+
+
 class Addresses:
-    """The treatment of addresses, remembered in columns: there are more of them than of anything else.
+    """The treatment of addresses, remembered: dotted quads by number in a table of their own, all others by their text."""
 
-    tokens: 16 bytes each, zeros for what is no address; codes: country code, and 1 + the place in `notes`, or 0.
-    """
-
-    notes = (address.HOST_NAME, address.INVALID_ADDRESS)
-
-    def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site]) -> None:
+    def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site], trusted: bool) -> None:
         self.treatment, self.words, self.sites = treatment, words, sites
+        self.takes = address.TAKES if trusted else address.TAKES[:1]  # without trusted proxies none is asked
         self.clear()
 
     def clear(self) -> None:
-        self.known: dict[tuple[Any, ...] | bytes, int] = {}
-        self.tokens, self.countries, self.noted = bytearray(), array("i"), array("b")
+        self.index, self.quads = Index(), Learned()
+        self.known: dict[tuple[Any, ...], int] = {}
+        self.others = Learned()
 
-    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> tuple[NDArray[np.uint8], Codes, NDArray[np.int8]]:
-        """(uint8 [rows, 16], int32 [rows], int8 [rows]) of distinct (site, client, forwarded)."""
-        if len(self.known) > ADDRESSES:
+    def __call__(self, source: Source, sites: Codes | int) -> tuple[Codes, NDArray[np.uint8], Codes, NDArray[np.int8]]:
+        """The number of each row, and uint8 [distinct, 16], country int32 [distinct], note int8 [distinct]."""
+        if self.index.count > QUADS or len(self.known) > MEMO:
             self.clear()
-        known = self.known
-        spots = [known.get(row) for row in rows]
-        for i, spot in enumerate(spots):
-            if spot is None:
-                spots[i] = self._learn(rows[i])
-        at = np.array(spots, np.int64)
-        tokens = np.frombuffer(bytes(self.tokens), np.uint8).reshape(-1, 16)
-        return tokens[at], np.array(self.countries, np.int32)[at], np.array(self.noted, np.int8)[at]
+        distinct = source.distinct(self.takes, sites)
+        tokens = np.zeros((distinct.size, 16), np.uint8)
+        countries, noted = np.zeros(distinct.size, np.int32), np.zeros(distinct.size, np.int8)
+        quads, others = self._quads(source, distinct), self._others(source, distinct)
+        for learned, (rows, at) in ((self.quads, quads), (self.others, others)):
+            tokens[rows], countries[rows], noted[rows] = learned.tokens[at], learned.countries[at], learned.noted[at]
+        return distinct.ids, tokens, countries, noted
 
-    def _learn(self, row: tuple[int, bytes, bytes | None]) -> int:
-        number_of_site, client, forwarded = row
+    def _is_quad(self, source: Source, distinct: Distinct) -> NDArray[np.int64]:
+        """int64 [distinct]: the number of a client that is a dotted quad and alone, else -1."""
+        numbers = np.append(ipv4(source.batch["client"].dictionary), -1)[distinct.codes["client"]]
+        return np.where(distinct.codes["forwarded"] < 0, numbers, -1) if "forwarded" in distinct.codes else numbers
+
+    def _quads(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], Codes]:
+        """(distinct rows that are dotted quads, their places in `quads`)."""
+        numbers = self._is_quad(source, distinct)
+        rows = np.flatnonzero(numbers >= 0)
+        at, fresh = self.index.number(pair(distinct.site[rows], numbers[rows]))
+        sites = distinct.site[rows[fresh]].tolist()
+        for number_of_site, quad in zip(sites, numbers[rows[fresh]].tolist(), strict=True):
+            self.quads.add(*self._treated(number_of_site, b"%d.%d.%d.%d" % tuple(quad.to_bytes(4, "big")), None))
+        return rows, at
+
+    def _others(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(distinct rows that are not dotted quads, their places in `others`)."""
+        rows = np.flatnonzero(self._is_quad(source, distinct) < 0)
+        places = []
+        for row in distinct.rows(source, rows):
+            if row not in self.known:
+                self.known[row] = self.others.add(*self._treated(*row))
+            places.append(self.known[row])
+        return rows, np.array(places, np.int64)
+
+    def _treated(
+        self, number_of_site: int, client: bytes | None, forwarded: bytes | None = None
+    ) -> tuple[bytes | None, int, str | None]:
         token, country, note = self.treatment.treat(client, forwarded, self.sites[number_of_site])
-        self.tokens += token or bytes(16)
-        self.countries.append(self.words.code(country))
-        self.noted.append(self.notes.index(note) + 1 if note else 0)
-        self.known[row] = len(self.known)
-        return len(self.known) - 1
+        return token, self.words.code(country), note
 
 
 WORDED = ("route", "parameters", "referrer", "agent")  # treatments that turn values into words
@@ -164,26 +211,47 @@ class Source:
     def numbers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
         return self.batch[name].to_numpy() if self.has(name) else none
 
-    def distinct(self, names: Sequence[str], site: Codes | int) -> tuple[Codes, list[tuple[Any, ...]]]:
-        """Number the distinct (site, value, …) rows: the number of each row, and the distinct rows themselves.
+    def distinct(self, names: Sequence[str], site: Codes | int) -> Distinct:
+        """The distinct (site, value, …) of the chunk; `site` is one number for all rows, or one a row.
 
-        `site` is one number for all rows, or one a row; a column that the format lacks is not looked at.
+        A column that the format lacks is not looked at.
         """
         codes = {name: self.codes(name) for name in names if self.has(name)}
         if isinstance(site, int) and len(codes) == 1:  # its dictionary has the distinct values already
             ((name, ids),) = codes.items()
-            values = self.values(name)
-            picked = {name: values}
-            ids, rows = np.where(ids < 0, np.int32(len(values) - 1), ids), len(values)
-            sites = [site] * rows
-        else:
-            ids, first = number((*(() if isinstance(site, int) else (site,)), *codes.values()))
-            rows, sites = len(first), [site] * len(first) if isinstance(site, int) else site[first].tolist()
-            picked = {}
-            for name, column in codes.items():
-                values = self.values(name)
-                picked[name] = [values[code] for code in column[first].tolist()]
-        return ids, list(zip(sites, *(picked.get(name, [None] * rows) for name in names), strict=True))
+            size = len(self.batch[name].dictionary)
+            known = np.append(np.arange(size, dtype=np.int32), np.int32(-1))
+            ids = np.where(ids < 0, np.int32(size), ids)
+            return Distinct(ids, np.full(size + 1, site, np.int32), {name: known}, names)
+        ids, first = number(
+            (*((np.zeros(self.rows, np.int32),) if isinstance(site, int) else (site,)), *codes.values())
+        )
+        sites = np.full(len(first), site, np.int32) if isinstance(site, int) else site[first]
+        return Distinct(ids, sites, {name: column[first] for name, column in codes.items()}, names)
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Distinct (site, value, …) of a chunk: the number of each row, and per number its site and codes (-1: null)."""
+
+    ids: Codes
+    site: Codes
+    codes: dict[str, Codes]
+    names: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        return len(self.site)
+
+    def rows(self, source: Source, chosen: NDArray[np.int64] | None = None) -> list[tuple[Any, ...]]:
+        """(site number, value, …) of the numbers, or of those chosen."""
+        at = slice(None) if chosen is None else chosen
+        columns: list[Sequence[Any]] = [self.site[at].tolist()]
+        for name in self.names:
+            values = source.values(name) if name in self.codes else ()
+            codes = self.codes[name][at].tolist() if name in self.codes else ()
+            columns.append([values[code] for code in codes] if name in self.codes else [None] * len(columns[0]))
+        return list(zip(*columns, strict=True))
 
 
 class Worded:
@@ -203,10 +271,10 @@ class Worded:
 
     def codes(self, source: Source, sites: Codes | int) -> Iterator[tuple[str, Codes]]:
         """(given column, codes of each event)."""
-        ids, rows = source.distinct(self.takes, sites if self.per_site else 0)
-        codes = self.memo(rows)
+        distinct = source.distinct(self.takes, sites if self.per_site else 0)
+        codes = self.memo(distinct.rows(source))
         for i, name in enumerate(self.gives):
-            yield name, codes[ids, i]
+            yield name, codes[distinct.ids, i]
 
 
 class Bench:
@@ -216,10 +284,14 @@ class Bench:
         self.sites = policy.all_sites
         self.words = Words()
         self.site = {has_host: site.Treatment(policy, forced_site, has_host) for has_host in (True, False)}
-        self.when, self.status, self.latency = when.Treatment(policy), status.Treatment(policy), latency.Treatment(policy)
+        self.when, self.status, self.latency = (
+            when.Treatment(policy),
+            status.Treatment(policy),
+            latency.Treatment(policy),
+        )
         self.measure = measure.Treatment(policy)
         treatment = address.Treatment(policy, NetworkKey(key), countries.lookup)
-        self.addresses = Addresses(treatment, self.words, self.sites)
+        self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
         self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
 
     def anonymise(self, events: Events) -> PseudonymousEvents:
@@ -257,20 +329,22 @@ class Bench:
 
     def _network(self, source: Source, sites: Codes | int, accounts: Accounts) -> dict[str, pa.Array]:
         """Keyed hash of the network and country of each event."""
-        ids, rows = source.distinct(address.TAKES, sites)
-        tokens, countries, noted = self.addresses(rows)
-        times = np.bincount(ids, minlength=len(rows))
-        for i, note in enumerate(Addresses.notes, 1):
+        ids, tokens, countries, noted = self.addresses(source, sites)
+        times = np.bincount(ids, minlength=len(tokens))
+        for i, note in enumerate(NOTES, 1):
             if count := int(times[noted == i].sum()):
                 accounts.noted[note] += count
-        packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(tokens)])
+        packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(tokens), [None, pa.py_buffer(tokens)])
         network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=(noted > 0)[ids]), packed)
         return {"network": network, "country": self.words.column(countries[ids])}
 
     def _numbers(self, source: Source) -> dict[str, pa.Array]:
         """Columns whose treatment works on whole vectors."""
         none = np.full(source.rows, -1, np.int64)
-        coded = [*self.status.treat(source.numbers("status", none)), self.latency.treat(source.numbers("duration", none))]
+        coded = [
+            *self.status.treat(source.numbers("status", none)),
+            self.latency.treat(source.numbers("duration", none)),
+        ]
         columns: dict[str, pa.Array] = {"bytes": pa.array(self.measure.treat(source.numbers("bytes", none)))}
         for name, (codes, vocabulary) in zip((*status.GIVES, *latency.GIVES), coded, strict=True):
             known = np.append(self.words.codes(vocabulary), np.int32(-1))

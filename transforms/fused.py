@@ -66,4 +66,3 @@ class RunSteps(beam.DoFn):
                 stream = step(stream)
             for sealed in stream:
                 yield int(sealed.number), sealed.content
-

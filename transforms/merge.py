@@ -30,7 +30,7 @@ def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch],
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    FLOOR = 1 << 20  # bytes: below this, waiting is cheaper than merging
+    FLOOR = 4 << 20  # bytes: below this, waiting is cheaper than merging
 
     def __init__(self, key: KeyReference) -> None:
         self.key = key

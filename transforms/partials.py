@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import group, order_by, sum_by
+from transforms.kernels.group import add_up, group, order_by, sum_by
 
 TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
 
@@ -100,9 +100,9 @@ def merge(parts: Sequence[Partial], *, same_words: bool = False, disjoint: bool 
     if not disjoint:
         network_of, first_network = number_wide(networks)
         networks, pair_network = networks[first_network], network_of[pair_network]
-        pair_of, first_pair = group(pair(pair_cell, pair_network))
-        pair_cell, pair_network = pair_cell[first_pair], pair_network[first_pair]
-        pair_hits = sum_by(pair_of, len(first_pair), pair_hits)
+        order, _ = order_by(pair_network, len(networks))
+        hits = pair_hits[order].astype(np.int64)
+        pair_cell, pair_network, pair_hits = add_up(pair_cell[order], pair_network[order], hits, len(first_cell))
     return Partial(words, cells[first_cell], np.stack(totals, 1), networks, pair_cell, pair_network, pair_hits)
 
 
@@ -143,7 +143,11 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
     home[whole.pair_cell[::-1]] = bin_of_pair[::-1]  # the first pair of a cell wins
     order, bounds = order_by(bin_of_pair.astype(np.int32), int(home.max()) // parts * parts + parts)
     for bin_ in np.union1d(home, np.flatnonzero(np.diff(bounds))):
-        yield int(bin_) // parts, int(bin_) % parts, _select(whole, order[bounds[bin_] : bounds[bin_ + 1]], home == bin_)
+        yield (
+            int(bin_) // parts,
+            int(bin_) % parts,
+            _select(whole, order[bounds[bin_] : bounds[bin_ + 1]], home == bin_),
+        )
 
 
 def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]) -> Partial:
@@ -232,18 +236,24 @@ def from_batch(batch: pa.RecordBatch) -> Partial:
     used = np.unique(codes[codes >= 0])
     lists = batch["networks"]
     seen = lists.flatten()
-    tokens = seen.dictionary
     return Partial(
         keys[0].dictionary.take(pa.array(used)).to_pylist(),
         np.concatenate(
             [np.stack([batch[f"place{i}"].to_numpy() for i in range(KEYS)], 1), _renumbered(codes, used)], axis=1
         ).astype(np.int32),
         np.stack([batch[name].to_numpy() for name in names if name.startswith("measure")], 1),
-        np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2),
+        as_wide(seen.dictionary),
         np.repeat(np.arange(batch.num_rows, dtype=np.int32), np.diff(lists.offsets.to_numpy())),
         seen.indices.to_numpy(),
         batch["network_hits"].flatten().to_numpy(),
     )
+
+
+def as_wide(tokens: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
+    """Tokens of 16 bytes as uint64 [N, 2], as a view."""
+    if not len(tokens):
+        return np.zeros((0, 2), np.uint64)
+    return np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
 
 
 def from_bytes(content: bytes) -> Partial:

@@ -15,7 +15,7 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
 from transforms import accounts as accounting
 from transforms import partials
-from transforms.kernels.group import group, sum_by
+from transforms.kernels.group import add_up, order_by, sum_by
 from transforms.keys import KeyReference, Seal
 from transforms.partials import Partial
 from transforms.periods import first_day
@@ -93,7 +93,7 @@ class Counter:
         chosen = rows.chosen(table)
         accounts.not_applicable[table.name] += rows.size - chosen.size
         site = rows.codes("site")[chosen]
-        period = self._periods(table, site, rows.day[chosen])
+        period = self._periods(table, site, rows.numbers("day")[chosen])
         keys = [rows.codes(key.column)[chosen] for key in table.keys]
         cell_of, first = partials.number((site, period + np.int32(1 << 30), *keys))
         filler = [np.full(len(first), -1, np.int32)] * (self.width - len(keys))
@@ -102,12 +102,13 @@ class Counter:
         sums = [np.bincount(cell_of, minlength=len(first)).astype(np.int64)]
         for name in self.measures[1:]:
             wanted = name in table.measures
-            sums.append(sum_by(cell_of, len(first), rows.measure(name)[chosen]) if wanted else np.zeros(len(first), np.int64))
+            sums.append(
+                sum_by(cell_of, len(first), rows.numbers(name)[chosen]) if wanted else np.zeros(len(first), np.int64)
+            )
         network = rows.network[chosen]
         known = network >= 0
-        pair_of, first_pair = group(partials.pair(cell_of[known], network[known]))
-        hits = np.bincount(pair_of, minlength=len(first_pair)).astype(np.int64)
-        return cells, np.stack(sums, 1), cell_of[known][first_pair], network[known][first_pair], hits
+        pairs = add_up(cell_of[known], network[known], rows.ones[: int(known.sum())], len(first))
+        return cells, np.stack(sums, 1), *pairs
 
     def _periods(self, table: Table, site: Codes, day: Codes) -> Codes:
         """First day of the period of each event, by the grain that its site has for the table."""
@@ -122,28 +123,33 @@ class Counter:
 
 
 class Rows:
-    """One chunk as numpy columns: codes of one word list, numbers of networks."""
+    """One chunk as numpy columns, in ascending order of networks: codes of one word list, numbers of networks."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch, self.size = batch, batch.num_rows
-        self.day = batch["day"].to_numpy()
-        # every key column shares the longest word list of the worker: Anonymise only ever appends to it
-        words = [c.dictionary for n, c in zip(batch.schema.names, batch.columns, strict=True) if n not in ("site", "network") and pa.types.is_dictionary(c.type)]
-        self.words: list[str] = max(words, key=len).to_pylist()
-        tokens = batch["network"].dictionary
-        wide = np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
-        ids, first = partials.number_wide(wide) if len(wide) else (np.zeros(0, np.int32), np.zeros(0, np.int32))
+        # every key column has the longest word list of the worker, or its beginning: Anonymise only ever appends to it
+        self.words: list[str] = max((batch[name].dictionary for name in word_columns(batch)), key=len).to_pylist()
+        wide = partials.as_wide(batch["network"].dictionary)
+        ids, first = partials.number_wide(wide)
         self.networks = wide[first]
-        self.network = np.append(ids, np.int32(-1))[self.codes("network")]
-        self._codes: dict[str, Codes] = {}
+        network = np.append(ids, np.int32(-1))[batch["network"].indices.fill_null(-1).to_numpy()]
+        self.order, _ = order_by(network + np.int32(1), len(first) + 1)
+        self.network = network[self.order]
+        self.ones = np.ones(self.size, np.int64)
+        self._columns: dict[str, NDArray[Any]] = {}
         self._chosen: dict[Any, NDArray[np.int64]] = {}
 
     def codes(self, name: str) -> Codes:
         """int32 [rows] codes of a key column, -1 for null."""
-        return self.batch[name].indices.fill_null(-1).to_numpy()
+        if name not in self._columns:
+            self._columns[name] = self.batch[name].indices.fill_null(-1).to_numpy()[self.order]
+        return self._columns[name]
 
-    def measure(self, name: str) -> NDArray[np.int64]:
-        return self.batch[name].to_numpy()
+    def numbers(self, name: str) -> NDArray[Any]:
+        """[rows] of a column of integers."""
+        if name not in self._columns:
+            self._columns[name] = self.batch[name].to_numpy()[self.order]
+        return self._columns[name]
 
     def chosen(self, table: Table) -> NDArray[np.int64]:
         """Positions of the events that concern a table."""
@@ -160,3 +166,8 @@ class Rows:
                 keep &= self.codes(column) >= 0
             self._chosen[key] = np.flatnonzero(keep)
         return self._chosen[key]
+
+
+def word_columns(batch: pa.RecordBatch) -> list[str]:
+    """Columns that hold codes of the worker's words."""
+    return [f.name for f in batch.schema if f.name != "site" and f.type == pa.dictionary(pa.int32(), pa.string())]

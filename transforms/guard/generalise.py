@@ -70,7 +70,9 @@ class Climb:
     def up(self, name: str) -> None:
         """One key climbs, deepest values first, so that each generalised cell is judged once it has all its parts."""
         place, column = self.columns[name]
-        chains = {value: [value, *ancestors(column, value)] for value in {label[place] for label in self.current.values()}}
+        chains = {
+            value: [value, *ancestors(column, value)] for value in {label[place] for label in self.current.values()}
+        }
         level = {value: len(chain) - 1 for chain in chains.values() for value, chain in _suffixes(chain)}
         above = {value: chain[1] for chain in chains.values() for value, chain in _suffixes(chain) if len(chain) > 1}
         for height in range(max(level.values(), default=0), 0, -1):

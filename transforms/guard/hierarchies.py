@@ -14,7 +14,11 @@ OTHER = "(other)"
 @cache
 def continents() -> Mapping[str, str]:
     """ISO 3166-1 alpha-2 code → continent code in brackets, so that it is never taken for a country."""
-    return {country: f"({name})" for name, countries in shipped("continents.toml")["continent"].items() for country in countries}
+    return {
+        country: f"({name})"
+        for name, countries in shipped("continents.toml")["continent"].items()
+        for country in countries
+    }
 
 
 def of_country(country: str) -> list[str]:
@@ -51,4 +55,3 @@ def ancestors(column: str, value: str) -> list[str]:
     if value == OTHER:
         return []
     return [*(step for step in HIERARCHIES.get(column, flat)(value) if step != value), OTHER]
-

@@ -49,7 +49,11 @@ class Calendar:
 
     def chosen(self, state: str) -> bool:
         """Whether a period in this state is published."""
-        return state == "eligible" or (state == "partial" and self.whole) or (state in ("open", "partial") and self.everything)
+        return (
+            state == "eligible"
+            or (state == "partial" and self.whole)
+            or (state in ("open", "partial") and self.everything)
+        )
 
 
 @dataclass
@@ -85,9 +89,7 @@ class SiteGuard:
                 self._period(out, tallied, table, period, accounts)
         return out
 
-    def _period(
-        self, out: SiteRelease, tallied: Tallied, table: Table, period: int, accounts: Accounts
-    ) -> None:
+    def _period(self, out: SiteRelease, tallied: Tallied, table: Table, period: int, accounts: Accounts) -> None:
         grain, zone = self.site.grain(table.name), self.site.timezone
         covered = self.calendar.published.get((self.site.name, table.name), frozenset())
         before = not covered.isdisjoint(range(*span(period, grain)))
@@ -119,7 +121,9 @@ class SiteGuard:
     ) -> Released:
         cells = tallied.cells(leaves, len(table.keys))
         climb = generalise(table, cells, self.k)
-        kept = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == cells.labels[row.leaves[0]])
+        kept = sum(
+            len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == cells.labels[row.leaves[0]]
+        )
         return Released(
             table=table.name,
             site=self.site.name,

@@ -209,6 +209,20 @@ class Dictionary:
         return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
+def ipv4(texts: pa.BinaryArray) -> Int64:
+    """int64[n]: the number of each text that is a dotted quad as inet_pton takes it, -1 for any other text."""
+    if not compiled():
+        return np.array([plain.ipv4(text) for text in texts.to_pylist()], np.int64)
+    from transforms.kernels import quads
+
+    _, offsets, data = texts.buffers()
+    numbers = np.empty(len(texts), np.int64)
+    bytes_ = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+    at = np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset)
+    quads.ipv4(np.require(bytes_, requirements="W"), np.require(at, requirements="W"), numbers)
+    return numbers
+
+
 def warm() -> None:
     """Compile every kernel (or load it from the cache), so that workers started afterwards need not do it at once."""
     if not compiled():
@@ -230,3 +244,6 @@ def warm() -> None:
     ids, _ = group.group(np.zeros(1, np.uint64))
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     group.order_by(ids, 1)
+    group.add_up(ids, ids, np.zeros(1, np.int64), 1)
+    group.Index().number(np.zeros(1, np.uint64))
+    ipv4(pa.array([b"192.0.2.1"]))

@@ -53,6 +53,74 @@ def sum_by(ids: NDArray[np.int32], groups: int, values: NDArray[np.int64]) -> ND
     return sums
 
 
+class Index:
+    """Numbers uint64 keys in the order in which they come, over many calls."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._held, self._table = np.empty(1024, np.uint64), np.full(1024, -1, np.int32)
+        self._known: dict[int, int] = {}
+
+    def number(self, keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """(ids int32[n], fresh): the number of each key, and the rows of the keys that are new, in the order of numbers."""
+        if not compiled():
+            return self._number_plainly(keys)
+        from transforms.kernels import hash_groups
+
+        self._make_room(keys.size)
+        ids, fresh = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
+        before = self.count
+        secret = np.uint64(seed())
+        self.count = hash_groups.add(_usable(keys, np.uint64), secret, self._held, self._table, before, ids, fresh)
+        return ids, fresh[: self.count - before].copy()
+
+    def _number_plainly(self, keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        fresh = []
+        ids = np.empty(keys.size, np.int32)
+        for row, key in enumerate(keys.tolist()):
+            if key not in self._known:
+                self._known[key] = len(self._known)
+                fresh.append(row)
+            ids[row] = self._known[key]
+        self.count = len(self._known)
+        return ids, np.array(fresh, np.int64)
+
+    def _make_room(self, more: int) -> None:
+        """Grow the table so that it stays half empty with `more` keys."""
+        from transforms.kernels import hash_groups
+
+        slots = self._table.size
+        while slots < 2 * (self.count + more):
+            slots *= 2
+        if slots > self._table.size:
+            keys = np.empty(self.count, np.uint64)
+            keys[self._table[self._table >= 0]] = self._held[self._table >= 0]
+            self._held, self._table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+            ids, fresh = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
+            hash_groups.add(keys, np.uint64(seed()), self._held, self._table, 0, ids, fresh)
+
+
+def add_up(
+    cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np.int64], cells: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Sum of `hits` for each distinct (cell, network), from rows in ascending order of networks.
+
+    cell int32[n] in 0 .. cells - 1, network int32[n] not negative, hits int64[n]. Returns the distinct cells, networks
+    and their sums, in ascending order of networks. One pass, since a cell needs to know only whom it saw last.
+    """
+    if cell.size and not (0 <= cell.min() and cell.max() < cells):
+        raise ValueError(f"cells are in {cell.min()} .. {cell.max()}, expected 0 .. {cells - 1}")
+    if not compiled():
+        ids, first = _group_plainly((cell.astype(np.uint64) << np.uint64(32)) | network.astype(np.uint64))
+        return cell[first], network[first], sum_by(ids, len(first), hits)
+    from transforms.kernels import hash_groups
+
+    out = np.empty(cell.size, np.int32), np.empty(cell.size, np.int32), np.empty(cell.size, np.int64)
+    rows = _usable(cell, np.int32), _usable(network, np.int32), _usable(hits, np.int64)
+    count = hash_groups.add_up(*rows, cells, *out)
+    return out[0][:count].copy(), out[1][:count].copy(), out[2][:count].copy()
+
+
 def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of the rows of each group, group by group, in the order of the rows: a stable counting sort.
 

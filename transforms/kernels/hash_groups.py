@@ -54,6 +54,30 @@ def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[n
 
 
 @kernel
+def add(
+    keys: Words, seed: np.uint64, held: Words, table: NDArray[np.int32], count: int,
+    ids: NDArray[np.int32], fresh: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Number of each key in a table that lives on, which has room; new keys are numbered from `count`.
+
+    fresh int64[n]: the row of each new key, in the order of numbers. Returns the count afterwards.
+    """
+    mask = U(table.size - 1)
+    before = count
+    for r in range(keys.size):
+        key = keys[r]
+        slot = _slot(key, seed, mask)
+        while table[slot] >= 0 and held[slot] != key:
+            slot = (slot + U(1)) & mask
+        if table[slot] < 0:
+            held[slot], table[slot] = key, count
+            fresh[count - before] = r
+            count += 1
+        ids[r] = table[slot]
+    return count
+
+
+@kernel
 def place(ids: NDArray[np.int32], at: NDArray[np.int64], order: NDArray[np.int64]) -> None:
     """Counting sort: each row at the next place of its group; `at` int64[groups] starts where the groups start."""
     for r in range(ids.size):
@@ -66,3 +90,22 @@ def sum_by(ids: NDArray[np.int32], values: NDArray[np.int64], sums: NDArray[np.i
     """Add each value to the sum of its group."""
     for r in range(ids.size):
         sums[ids[r]] += values[r]
+
+
+@kernel
+def add_up(
+    cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np.int64], cells: int,
+    out_cell: NDArray[np.int32], out_network: NDArray[np.int32], out_hits: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Sum of hits for each (cell, network), from rows in ascending order of networks; returns how many there are."""
+    last, at = np.full(cells, -1, np.int32), np.empty(cells, np.int64)
+    count = 0
+    for r in range(cell.size):
+        c, n = cell[r], network[r]
+        if last[c] == n:
+            out_hits[at[c]] += hits[r]
+        else:
+            last[c], at[c] = n, count
+            out_cell[count], out_network[count], out_hits[count] = c, n, hits[r]
+            count += 1
+    return count

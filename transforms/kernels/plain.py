@@ -11,6 +11,17 @@ _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+)(?: HTTP/\d(?:\.\d
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _PLAIN_VALUE = re.compile(rb"[A-Za-z0-9_.~%+*/:,-]{1,128}\Z")
 
+
+def ipv4(text: bytes) -> int:
+    """The number of a dotted quad without leading zeros, -1 for any other text."""
+    parts = text.split(b".")
+    if len(parts) != 4 or not all(part.isdigit() and len(part) <= 3 and int(part) <= 255 for part in parts):
+        return -1
+    if any(len(part) > 1 and part.startswith(b"0") for part in parts):
+        return -1
+    return int.from_bytes(bytes(map(int, parts)), "big")
+
+
 # ---- values: text that the regex of a layout has accepted -> int, or None where it is no real value --------------
 
 

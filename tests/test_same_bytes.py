@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import os
 import random
 import subprocess
@@ -27,9 +28,13 @@ Release = dict[str, bytes]
 
 
 def released(output: Path) -> Release:
-    """All files of a release, manifest.json too, by path."""
+    """All files of a release, manifest.json too, by path; behind them the counts of run.json."""
     folder = output / "release"
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    files = {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    (file,) = output.glob("internal/runs/*/run.json")
+    record = json.loads(file.read_text())
+    counts = {name: record[name] for name in ("lines", "skipped", "parsed", "rejected", "tables")}
+    return {**files, "counts": json.dumps(counts, sort_keys=True).encode()}
 
 
 def published(output: Path, *inputs: Path, **options: Any) -> Release:

@@ -48,14 +48,15 @@ def empty(keys: int, measures: int) -> Partial:
 
 
 def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, NDArray[np.int64]]:
-    """Number the distinct rows of integer columns (values from -1 to 2**32 - 2), exactly.
+    """Number the distinct rows of int32 columns, exactly.
 
     Returns the number of each row, in order of first appearance, and the first row of each number.
     """
     key: NDArray[np.uint64] | None = None
     width = 1
     for column in columns:
-        low = (column.astype(np.int64) + 1).astype(np.uint64)
+        least = int(column.min()) if len(column) else 0
+        low = (column.astype(np.int64) - least).astype(np.uint64)
         radix = int(low.max(initial=0)) + 1
         if key is None:
             key, width = low, radix

@@ -95,7 +95,7 @@ class Counter:
         site = rows.codes("site")[chosen]
         period = self._periods(table, site, rows.numbers("day")[chosen])
         keys = [rows.codes(key.column)[chosen] for key in table.keys]
-        cell_of, first = partials.number((site, period + np.int32(1 << 30), *keys))
+        cell_of, first = partials.number((site, period, *keys))
         filler = [np.full(len(first), -1, np.int32)] * (self.width - len(keys))
         place = np.full(len(first), number, np.int32)
         cells = np.stack([place, site[first], period[first], *(key[first] for key in keys), *filler], 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from transforms.guard.hierarchies import OTHER, ancestors
 from transforms.kernels.group import group, order_by
 from transforms.partials import pair
 
+BATCH = 500_000  # pairs of (cell, network) that are counted at once
 Label = tuple[str, ...]
 Codes = NDArray[np.int32]
 Ints = NDArray[np.int64]
@@ -142,16 +143,31 @@ def _suffixes(chain: list[str]) -> list[tuple[str, list[str]]]:
 
 def distinct_in(climb: Climb, groups: Sequence[Sequence[int]], of_network: Codes | None) -> list[int]:
     """How many distinct networks, or what `of_network` maps them to, are behind each group of leaf cells."""
-    if not groups:
-        return []
-    sizes = [len(members) for members in groups]
-    leaves = np.fromiter((leaf for members in groups for leaf in members), np.int64, sum(sizes))
-    group_of_leaf = np.repeat(np.arange(len(groups)), sizes)
-    starts, stops = climb.bounds[leaves], climb.bounds[leaves + 1]
-    lengths = stops - starts
-    spots = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
-    networks = climb.cells.pair_network[climb.order[spots]]
-    ids = networks if of_network is None else of_network[networks]
-    group_of_pair = np.repeat(group_of_leaf, lengths)
-    _, first = group(pair(group_of_pair, ids))
-    return np.bincount(group_of_pair[first], minlength=len(groups)).tolist()
+    counts: list[int] = []
+    for batch in _batches(climb, groups):
+        sizes = [len(members) for members in batch]
+        leaves = np.fromiter((leaf for members in batch for leaf in members), np.int64, sum(sizes))
+        starts, stops = climb.bounds[leaves], climb.bounds[leaves + 1]
+        lengths = stops - starts
+        spots = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
+        networks = climb.cells.pair_network[climb.order[spots]]
+        ids = networks if of_network is None else of_network[networks]
+        group_of_pair = np.repeat(np.repeat(np.arange(len(batch), dtype=np.int32), sizes), lengths)
+        _, first = group(pair(group_of_pair, ids))
+        counts += np.bincount(group_of_pair[first], minlength=len(batch)).tolist()
+    return counts
+
+
+def _batches(climb: Climb, groups: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """The groups in batches of about BATCH pairs, so that memory is bounded by the largest group."""
+    batch: list[Sequence[int]] = []
+    held = 0
+    for members in groups:
+        at = np.asarray(members, np.int64)
+        held += int((climb.bounds[at + 1] - climb.bounds[at]).sum())
+        batch.append(members)
+        if held > BATCH:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch

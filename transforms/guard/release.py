@@ -159,7 +159,7 @@ class Tallied:
         words = [*self.whole.words, NONE]  # code -1: the log has no such value
         codes = self.whole.cells[leaves, KEYS : KEYS + keys]
         spots = [self.order[self.bounds[leaf] : self.bounds[leaf + 1]] for leaf in leaves]
-        pairs = np.concatenate([*spots, np.zeros(0, np.int64)]).astype(np.int64)
+        pairs = np.concatenate([*spots, np.zeros(0, np.int32)])
         return Cells(
             [tuple(words[code] for code in row) for row in codes.tolist()],
             self.whole.measures[leaves],

@@ -121,10 +121,10 @@ def add_up(
     return out[0][:count].copy(), out[1][:count].copy(), out[2][:count].copy()
 
 
-def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Positions of the rows of each group, group by group, in the order of the rows: a stable counting sort.
 
-    ids int32[n] are in 0 .. groups - 1. Returns (order int64[n], bounds int64[groups + 1]): the rows of group g are
+    ids int32[n] are in 0 .. groups - 1. Returns (order int32[n], bounds int64[groups + 1]): the rows of group g are
     order[bounds[g] : bounds[g + 1]].
     """
     if ids.size and not (ids.min() >= 0 and ids.max() < groups):
@@ -132,10 +132,10 @@ def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int64], ND
     bounds = np.zeros(groups + 1, np.int64)
     np.cumsum(np.bincount(ids, minlength=groups), out=bounds[1:])
     if not compiled():
-        return np.argsort(ids, kind="stable").astype(np.int64), bounds
+        return np.argsort(ids, kind="stable").astype(np.int32), bounds
     from transforms.kernels import hash_groups
 
-    order = np.empty(ids.size, np.int64)
+    order = np.empty(ids.size, np.int32)
     hash_groups.place(_usable(ids, np.int32), bounds[:-1].copy(), order)
     return order, bounds
 

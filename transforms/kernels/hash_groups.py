@@ -78,7 +78,7 @@ def add(
 
 
 @kernel
-def place(ids: NDArray[np.int32], at: NDArray[np.int64], order: NDArray[np.int64]) -> None:
+def place(ids: NDArray[np.int32], at: NDArray[np.int64], order: NDArray[np.int32]) -> None:
     """Counting sort: each row at the next place of its group; `at` int64[groups] starts where the groups start."""
     for r in range(ids.size):
         order[at[ids[r]]] = r

@@ -57,6 +57,13 @@ def parser() -> Parser:
     return main_parser
 
 
+def folder(text: str) -> Path:
+    """The argument of --output; Path would make a folder `s3:` of a URL."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError("expected a folder on a file system that all workers share, not a URL")
+    return Path(text)
+
+
 def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run = commands.add_parser(
         "run", help="read logs, publish trend tables", allow_abbrev=False,
@@ -65,7 +72,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     run.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob or URL; plain, .gz, .zst or .bz2")
     run.add_argument(
-        "--output", required=True, type=Path, metavar="DIR", help="DIR/release is what may leave the house"
+        "--output", required=True, type=folder, metavar="DIR", help="DIR/release is what may leave the house"
     )
     run.add_argument("--policy", type=Path, metavar="FILE", help="crowdlog.toml: sites, routes, time zones, k")
     run.add_argument(
@@ -162,8 +169,6 @@ def check_run(options: argparse.Namespace) -> None:
         raise Trouble("E201", f"--max-reject-rate is {options.max_reject_rate}, expected 0 to 1")
     if options.partial and options.preview:
         raise Trouble("E201", "--preview shows partial periods anyway; leave --partial out")
-    if "://" in str(options.output):
-        raise Trouble("E201", "--output is a folder on a file system that all workers share, not a URL")
     check_output(options.output)
     if options.key_ref and not options.key_ref.startswith("file:"):
         raise Trouble("E201", "--key-ref is file:PATH")

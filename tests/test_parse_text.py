@@ -81,7 +81,7 @@ def test_only_wanted_columns_are_built() -> None:
 
 def test_dictionaries_hold_what_occurs_once() -> None:
     """Distinct values only: none of a rejected line, none that stands for nothing."""
-    other = GOOD.replace(b"UA one", b"secret")[:-1]  # its last quote is missing
+    other = GOOD.replace(b"UA one", b"secret") + b" x"  # a field too many
     batch = parse(b"\n".join([GOOD, other, GOOD, GOOD.replace(b"UA one", b"-")])).batch
     assert batch["agent"].dictionary.to_pylist() == [b"UA one"]
     assert batch["referrer"].dictionary.to_pylist() == []
@@ -220,8 +220,8 @@ def test_nginx_line_without_user_and_its_space() -> None:
     [
         pytest.param(GOOD + b' "192.0.2.9"', id="a field more"),
         pytest.param(GOOD[: GOOD.rindex(b' "')], id="a field less"),
-        pytest.param(GOOD[:-1], id="open quote"),
-        pytest.param(GOOD[:-1] + b'\\"', id="escaped last quote"),
+        pytest.param(GOOD[:-1].replace(b'HTTP/1.1"', b"HTTP/1.1"), id="open quote in the middle"),
+        pytest.param(GOOD[:-1] + b"\\", id="cut within an escape"),
         pytest.param(GOOD + b"  ", id="two spaces at the end"),
         pytest.param(GOOD.replace(b"UA one", b'UA "x" y'), id="bare quotes in a quoted field"),
         pytest.param(GOOD.replace(b"20/Nov", b"31/Feb"), id="a day that is none"),
@@ -245,9 +245,18 @@ def test_what_is_none_of_the_format_is_rejected(line: bytes) -> None:
 
 def test_a_line_cannot_swallow_its_neighbour() -> None:
     """Neither an open quote nor a backslash at the end reaches over the newline."""
-    for end in (b'"', b"\\", b'"\\', b' "UA \\'):
+    for end in (b"\\", b'"\\', b' "UA \\'):
         bad = GOOD[: GOOD.rindex(b'"UA')] + end
         assert parse(b"\n".join([bad, GOOD, bad, GOOD])).accounts.parsed == 2
+
+
+@pytest.mark.parametrize("end", [b"", b"UA", b'UA\\"', b"UA \xff"])
+def test_a_line_that_was_cut_in_its_last_quotes_is_read_as_far_as_it_goes(end: bytes) -> None:
+    """Servers cut long lines: what stands in front of the cut is whole, and the line after it is not touched."""
+    cut = GOOD[: GOOD.rindex(b'"UA') + 1] + end
+    batch = parse(b"\n".join([cut, GOOD])).batch
+    assert batch["path"].to_pylist() == [b"/a", b"/a"]
+    assert batch["agent"].to_pylist() == [end.replace(b'\\"', b'"') or None, b"UA one"]
 
 
 def test_every_line_is_accounted_for() -> None:

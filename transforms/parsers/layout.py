@@ -105,6 +105,9 @@ class Layout:
             if i < len(self.fields):
                 group = b"(" + self._body(i) + b")"
                 pattern += b"(?:(?<!-" + re.escape(literal[:-1]) + b")| " + group + b")" if skip else group
+        if self.fields[-1].mode == QUOTED and self.literals[-1] == b'"':
+            # Servers cut long lines, and rotation cuts the last one: what stands in front of the cut is whole.
+            return re.compile(pattern[:-1] + b'(?:"' + _TAIL + rb"|\Z)", re.DOTALL)
         return re.compile(pattern + _TAIL, re.DOTALL)
 
     def _body(self, i: int) -> bytes:

@@ -1,0 +1,101 @@
+"""What each stage makes of the sample logs; `python tests/expected.py` (make expected) rewrites the files beside them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pipeline.options import Wanted  # noqa: E402
+from pipeline.run import chosen_formats, run  # noqa: E402
+from pipeline.source import Read, find, plan  # noqa: E402
+from schemas import load  # noqa: E402
+from schemas.policy import read_policy  # noqa: E402
+from transforms.anonymise import Bench  # noqa: E402
+from transforms.geography import Countries  # noqa: E402
+from transforms.parse import Parse  # noqa: E402
+
+SAMPLES = ROOT / "sample_logs"
+LINES = 60  # lines of each log of which the events are kept
+NOW = 1_795_000_000  # 2026-11-18 is closed long ago
+COUNTS = ("lines", "skipped", "parsed", "rejected", "noted", "tables", "shapes")
+
+
+def formats() -> list[str]:
+    """Folders of sample_logs that hold a log."""
+    return sorted(path.parent.name for path in SAMPLES.glob("*/input.log"))
+
+
+def wanted(name: str, output: Path) -> Wanted:
+    """How a sample is run: with the sample policy and the small country database."""
+    own = {"format": name} if name not in load.formats() else {}
+    policy, database = SAMPLES / "crowdlog.toml", SAMPLES / "test-country.mmdb"
+    return Wanted((str(SAMPLES / name / "input.log"),), output, policy, geo_db=database, **own)
+
+
+def stages(name: str, folder: Path) -> Mapping[str, str]:
+    """Content of each expected file of a sample, by name; `folder` is for the output of the run."""
+    return {**of_first_lines(name), **of_run(name, folder)}
+
+
+def of_first_lines(name: str) -> Mapping[str, str]:
+    """events.jsonl and pseudonymous.jsonl: one object a line for the first parsed lines."""
+    asked = wanted(name, Path())
+    policy = read_policy(asked.policy)
+    inputs = find(asked.inputs)
+    directives, names = chosen_formats(asked, policy, inputs)
+    chunks = Read()(iter(plan(inputs, names, 1 << 30)))
+    (events,) = Parse(policy, load.fields(), directives)(chunks)
+    bench = Bench(policy, None, Countries(asked.geo_db), bytes(32))
+    return {
+        "events.jsonl": "".join(objects(events.batch)),
+        "pseudonymous.jsonl": "".join(objects(bench.anonymise(events).batch)),
+    }
+
+
+def objects(batch: pa.RecordBatch) -> Iterator[str]:
+    """Rows as JSON; networks by number in order of appearance, for their hashes mean nothing."""
+    networks: dict[bytes, int] = {}
+    for row in batch.slice(0, LINES).to_pylist():
+        if row.get("network") is not None:
+            row["network"] = networks.setdefault(row["network"], len(networks))
+        yield json.dumps(row, default=lambda value: value.decode("utf-8", "backslashreplace"), ensure_ascii=False) + "\n"
+
+
+def of_run(name: str, folder: Path) -> Mapping[str, str]:
+    """run.json (the counts) and release.tsv (every published row)."""
+    record = run(wanted(name, folder), now=NOW).record
+    counts = {key: record[key] for key in COUNTS}
+    return {"run.json": json.dumps(counts, indent=1, sort_keys=True) + "\n", "release.tsv": "".join(rows(folder / "release"))}
+
+
+def rows(release: Path) -> Iterator[str]:
+    """All rows of all tables as text."""
+    for table in load.trends().tables:
+        folder = release / table.name
+        yield f"# {table.name}\n"
+        if folder.exists():
+            for file in sorted(folder.rglob("*.parquet")):
+                place = "/".join(part.partition("=")[2] for part in file.parent.relative_to(folder).parts)
+                for row in ds.dataset(file).to_table().to_pylist():
+                    yield "\t".join([place, *map(str, row.values())]) + "\n"
+
+
+def main() -> None:
+    for name in formats():
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in stages(name, Path(folder)).items():
+                (SAMPLES / name / file).write_text(content, encoding="utf-8")
+                print(f"sample_logs/{name}/{file}: {len(content):,} characters")
+
+
+if __name__ == "__main__":
+    main()

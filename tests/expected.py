@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from transforms.parse import Parse  # noqa: E402
 
 SAMPLES = ROOT / "sample_logs"
 LINES = 60  # lines of each log of which the events are kept
-NOW = 1_795_000_000  # 2026-11-18 is closed long ago
+NOW = int(dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp())  # every period of the samples is closed
 COUNTS = ("lines", "skipped", "parsed", "rejected", "noted", "tables", "shapes")
 
 

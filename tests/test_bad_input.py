@@ -149,7 +149,7 @@ def test_broken_file_stops_the_run(run: Run, tmp_path: Path, output: Path, case:
 @pytest.mark.parametrize("ending", ["gz", "zst", "bz2"])
 def test_large_file_that_is_cut_late_stops_the_run(run: Run, tmp_path: Path, output: Path, ending: str) -> None:
     """The end of a file is broken, where no guess of the format looks: found while it is read."""
-    text = b"".join(GOOD.replace(b"/docs", b"/docs?" + os.urandom(40).hex().encode()) for _ in range(20))
+    text = b"".join(GOOD.replace(b"/docs", b"/docs?" + os.urandom(40).hex().encode()) for _ in range(60))
     packed = {"gz": gzip.compress, "zst": zst, "bz2": bz2.compress}[ending](text)
     (tmp_path / f"a.log.{ending}").write_bytes(packed[:-3])
     refused(run(tmp_path / f"a.log.{ending}"), 3, "E303", output)

@@ -30,7 +30,7 @@ def flow(pipeline: beam.Pipeline, job: Job, reporter: Reporter | None = None) ->
             Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, job.key),  # Events → PseudonymousEvents
             Tally(job.policy, job.trends, job.shares, job.key),  # PseudonymousEvents → Sealed
         )
-        | "Merge" >> Merge(job.key)  # (number, sealed tally), one a number
+        | "Merge" >> Merge(job.key, job.shares)  # (number, sealed tally), one a number
         | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
         | "Guard" >> Guard(job.policy, job.trends, job.calendar, job.key)  # Released: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder

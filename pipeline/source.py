@@ -130,7 +130,7 @@ def digest(source: Input) -> str:
     return state.hexdigest()
 
 
-def head(source: Input, size: int = 256 << 10) -> list[bytes]:
+def head(source: Input, size: int = 96 << 10) -> list[bytes]:
     """The first whole lines of an input. Raises Trouble E303 when it cannot be unpacked that far."""
     with open_bytes(source.path) as raw:
         stream = Bounded(raw, Range(0, source.path, 0, source.size, ""))

@@ -30,10 +30,10 @@ def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch],
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    FLOOR = 4 << 20  # bytes: below this, waiting is cheaper than merging
+    WAITING = 32 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
 
-    def __init__(self, key: KeyReference) -> None:
-        self.key = key
+    def __init__(self, key: KeyReference, shares: int) -> None:
+        self.key, self.floor = key, self.WAITING // shares
 
     def create_accumulator(self) -> list[bytes]:
         return []
@@ -41,7 +41,7 @@ class ArrowMerge(beam.CombineFn):
     def add_input(self, held: list[bytes], sealed: bytes) -> list[bytes]:
         held.append(sealed)
         fresh = sum(map(len, held[1:]))
-        return self.compact(held) if fresh > max(self.FLOOR, len(held[0])) else held
+        return self.compact(held) if fresh > max(self.floor, len(held[0])) else held
 
     def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
         return [sealed for held in accumulators for sealed in held]
@@ -68,12 +68,12 @@ class ArrowMerge(beam.CombineFn):
 class Merge(beam.PTransform):
     """(number, sealed) → one (number, sealed) a number."""
 
-    def __init__(self, key: KeyReference) -> None:
+    def __init__(self, key: KeyReference, shares: int) -> None:
         super().__init__()
-        self.key = key
+        self.merge = ArrowMerge(key, shares)
 
     def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, bytes]]:
-        return tallies | "ArrowMerge" >> beam.CombinePerKey(ArrowMerge(self.key)).with_output_types(tuple[int, bytes])
+        return tallies | "ArrowMerge" >> beam.CombinePerKey(self.merge).with_output_types(tuple[int, bytes])
 
 
 class Gather(beam.PTransform):

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.load import Table
 from transforms.guard.hierarchies import OTHER, ancestors
-from transforms.kernels.group import group, order_by
-from transforms.partials import pair
+from transforms.kernels.group import add_up, order_by
 
 BATCH = 500_000  # pairs of (cell, network) that are counted at once
 Label = tuple[str, ...]
@@ -153,8 +152,10 @@ def distinct_in(climb: Climb, groups: Sequence[Sequence[int]], of_network: Codes
         networks = climb.cells.pair_network[climb.order[spots]]
         ids = networks if of_network is None else of_network[networks]
         group_of_pair = np.repeat(np.repeat(np.arange(len(batch), dtype=np.int32), sizes), lengths)
-        _, first = group(pair(group_of_pair, ids))
-        counts += np.bincount(group_of_pair[first], minlength=len(batch)).tolist()
+        order, _ = order_by(ids, int(ids.max(initial=-1)) + 1)
+        hits = np.ones(len(ids), np.int64)
+        seen_by, *_ = add_up(group_of_pair[order], ids[order], hits, len(batch))
+        counts += np.bincount(seen_by, minlength=len(batch)).tolist()
     return counts
 
 

@@ -88,7 +88,10 @@ def larger(folder: Path, one: Path, start: Cost) -> None:
     print(row("the same, 2 workers", 5_000_000, size, run(five, folder, "--workers", "2"), start), flush=True)
     for crowd in (75_000, 375_000):
         generate(5_000_000, crowd, five)
-        print(row(f"5 M lines of {crowd:,} addresses", 5_000_000, five.stat().st_size, run(five, folder), start), flush=True)
+        print(
+            row(f"5 M lines of {crowd:,} addresses", 5_000_000, five.stat().st_size, run(five, folder), start),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -138,8 +138,9 @@ def files_read(job: Job, accounts: Accounts) -> list[FileRead]:
     for (file, site, day), count in accounts.days.items():
         days.setdefault(file, {}).setdefault(site, {})[as_date(day)] = count
     return [
-        FileRead(one.sha256, one.bytes, *accounts.edges.get(number, (None, None)), days.get(number, {}))
+        FileRead(one.sha256, one.bytes, first, last, days.get(number, {}))
         for number, one in enumerate(job.inputs)
+        for first, last in [accounts.edges.get(number, (None, None))]
     ]
 
 
@@ -152,8 +153,8 @@ def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[
             counts.update(site["counts"].get(table.name, {}))
         tables[table.name] = {"not_applicable": accounts.not_applicable[table.name], **counts}
     found: Counter[tuple[str, dt.date]] = Counter()
-    for (_, site, day), count in accounts.days.items():
-        found[(site, as_date(day))] += count
+    for (_, name, day), count in accounts.days.items():
+        found[(name, as_date(day))] += count
     ledger = Ledger.load(Path(job.root))
     return {
         "run": job.run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 from pipeline.options import Wanted
@@ -25,7 +26,7 @@ DROPPED = "not read into memory: the column is declared `drop`"
 def explain(line: bytes, options: argparse.Namespace) -> str:
     """A text, or with --json an object, of what becomes of the line. Raises Trouble E201, E202, E203, E304."""
     wanted = Wanted(
-        (), output=None, policy=options.policy, format=options.format, site=options.site, geo_db=options.geo_db
+        (), output=Path(), policy=options.policy, format=options.format, site=options.site, geo_db=options.geo_db
     )
     policy = chosen_policy(wanted)
     name, directive = chosen(line, wanted.format or policy.format, {**load.formats(), **policy.formats})
@@ -93,4 +94,5 @@ def drawn(row: dict[str, Any]) -> str:
     if row["rule"] == "drop":
         return f"{row['field']:<12} {DROPPED} ({row['class']})"
     gives = ", ".join(f"{name} = {value if value is not None else '(none)'}" for name, value in row["gives"].items())
-    return f"{row['field']:<12} {row['read'] if row['read'] is not None else '-'}\n{'':<12} → {row['rule']} ({row['class']}): {gives}"
+    read = "-" if row["read"] is None else row["read"]
+    return f"{row['field']:<12} {read}\n{'':<12} → {row['rule']} ({row['class']}): {gives}"

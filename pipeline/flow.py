@@ -12,12 +12,15 @@ from schemas.stages import Range
 from transforms.anonymise import Anonymise
 from transforms.fused import Fused
 from transforms.guard import Guard
+from transforms.keys import KeyReference
 from transforms.merge import Gather, Merge
 from transforms.parse import Parse
 from transforms.tally import Tally
 
 
-def flow(pipeline: beam.Pipeline, job: Job, reporter: Reporter | None = None) -> beam.PCollection[int]:
+def flow(
+    pipeline: beam.Pipeline, job: Job, key: KeyReference, reporter: Reporter | None = None
+) -> beam.PCollection[int]:
     """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2)."""
     return (
         pipeline
@@ -27,12 +30,12 @@ def flow(pipeline: beam.Pipeline, job: Job, reporter: Reporter | None = None) ->
         >> Fused(
             Read(job.chunk_bytes, reporter),  # Range → Chunk
             Parse(job.policy, job.fields, job.directives),  # Chunk → Events
-            Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, job.key),  # Events → PseudonymousEvents
-            Tally(job.policy, job.trends, job.shares, job.key),  # PseudonymousEvents → Sealed
+            Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key),  # Events → PseudonymousEvents
+            Tally(job.policy, job.trends, job.shares, key),  # PseudonymousEvents → Sealed
         )
-        | "Merge" >> Merge(job.key, job.shares)  # (number, sealed tally), one a number
+        | "Merge" >> Merge(key, job.shares)  # (number, sealed tally), one a number
         | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
-        | "Guard" >> Guard(job.policy, job.trends, job.calendar, job.key)  # Released: k neighbourhoods a row
+        | "Guard" >> Guard(job.policy, job.trends, job.calendar, key)  # Released: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
         | "Publish" >> Publish(job)  # one commit
     )

@@ -9,7 +9,6 @@ from schemas.load import Fields, Trends
 from schemas.policy import Policy
 from schemas.stages import Range
 from transforms.guard import Calendar
-from transforms.keys import KeyReference
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class InputDigest:
 @dataclass(frozen=True)
 class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
-    that are not; `repeated` counts files with the bytes of another. The key is set when the launcher has made it.
+    that are not; `repeated` counts files with the bytes of another.
     """
 
     root: str
@@ -47,7 +46,6 @@ class Job:
     chunk_bytes: int
     calendar: Calendar
     provenance: Provenance
-    key: KeyReference | None
 
     @property
     def folder(self) -> str:

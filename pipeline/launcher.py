@@ -30,19 +30,19 @@ class Launcher:
     """
 
     def __init__(self, listener: Listener, key_ref: str | None = None) -> None:
-        self._listener = listener
-        self._folder = private_folder()
-        self._path = self._folder / "run"
-        self._key = secrets.token_bytes(keys.SIZE)
-        self.key = KeyReference(key_ref or f"socket:{self._path}")
-        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener, self._key_ref = listener, key_ref
 
     def __enter__(self) -> Launcher:
-        if self.key.text.startswith("socket:"):
+        if self._key_ref:
+            KeyReference(self._key_ref).fetch()  # refused before anything is made
+        self._key = secrets.token_bytes(keys.SIZE)
+        self._folder = private_folder()
+        self._path = self._folder / "run"
+        self.key = KeyReference(self._key_ref or f"socket:{self._path}")
+        if not self._key_ref:
             keys.hold(self.key.text, self._key)
-        else:
-            self.key.fetch()
         _listeners[str(self._path)] = self._listener
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(self._path))
         self._path.chmod(0o600)
         self._server.listen(64)
@@ -116,8 +116,12 @@ class Reporter:
         if listener := _listeners.get(self.path):
             listener(done, lines)
             return
-        with contextlib.suppress(OSError):
+        try:
             if self._line is None:
                 self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._line.connect(self.path)
             self._line.sendall(b"%d %d\n" % (done, lines))
+        except OSError:
+            if self._line:
+                self._line.close()
+            self._line = None

@@ -32,7 +32,7 @@ class Progress:
         """The line, after that many seconds."""
         share = self.done / self.total if self.total else 1.0
         bar = ("█" * round(share * 24)).ljust(24, "░")
-        left = clock(seconds / share - seconds) if share > 0.01 else "–"
+        left = clock(seconds / share - seconds) if share > 0.01 else "?"
         rate = f"{self.lines / max(seconds, 1e-9):,.0f} lines/s"
         return f"{bar} {share:4.0%}  {size(self.done)} of {size(self.total)}  {rate}  {left} left"
 

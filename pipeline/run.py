@@ -132,7 +132,6 @@ def prepare(
         chunk_bytes=chunk_bytes,
         calendar=Calendar(now, ledger.covered(wanted.profile), first, last, wanted.partial, wanted.preview),
         provenance=provenance(policy, countries),
-        key=None,
     )
     return job, fresh
 
@@ -199,7 +198,7 @@ def execute(job: Job, runner: Any, options: Any, wanted: Wanted, total: int) -> 
     try:
         with Launcher(progress, wanted.key_ref) as launcher:
             pipeline = beam.Pipeline(runner=runner, options=options)
-            flow(pipeline, replace(job, key=launcher.key), launcher.reporter)
+            flow(pipeline, job, launcher.key, launcher.reporter)
             pipeline.run().wait_until_finish()
     except Trouble:
         raise

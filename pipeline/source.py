@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
@@ -24,6 +25,8 @@ LINE = 64 << 10  # a longer line is rejected, not read
 CHUNK = 16 << 20
 BLOCK = 1 << 20
 PADDING = 64
+NEWLINE = 10
+Buffer = NDArray[np.uint8]
 PLAIN = (".log", ".txt", ".access", ".clf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".w3c", ".ltsv", "")
 PACKED = (".gz", ".zst", ".bz2")
 _ROTATION = re.compile(r"(?:[-.][0-9]+)+\Z")  # logrotate: .1, and -20261120 of dateext
@@ -112,7 +115,8 @@ def open_bytes(path: str) -> BinaryIO:
             from apache_beam.io.filesystem import CompressionTypes
             from apache_beam.io.filesystems import FileSystems
 
-            return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            remote: BinaryIO = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            return remote
         return open(path, "rb")
     except OSError as error:
         raise Trouble("E302", f"{path}: {error.strerror or type(error).__name__}") from None
@@ -230,8 +234,8 @@ class Bounded:
             raise Trouble("E303", f"{self.range.path} is truncated or corrupt ({type(error).__name__})") from None
 
 
-def unpack(raw: BinaryIO, path: str) -> BinaryIO:
-    """Decompressed bytes of all members; what reads it raises on truncation (KERNEL.md 7)."""
+def unpack(raw: BinaryIO, path: str) -> Any:
+    """Decompressed bytes of all members; what reads it raises on truncation (DESIGN.md 6)."""
     if path.lower().endswith(".gz"):
         return igzip_open(raw)
     if path.lower().endswith(".bz2"):
@@ -239,12 +243,12 @@ def unpack(raw: BinaryIO, path: str) -> BinaryIO:
     return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
 
 
-def igzip_open(raw: BinaryIO) -> BinaryIO:
+def igzip_open(raw: BinaryIO) -> Any:
     """gzip by isal, three times as fast as the standard library, which stands in where isal is missing."""
     try:
         from isal import igzip
 
-        return igzip.IGzipFile(fileobj=raw)
+        return igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
     except ImportError:
         return gzip.GzipFile(fileobj=raw)
 
@@ -277,39 +281,56 @@ class Bzip2(io.RawIOBase):
         return len(out)
 
 
-def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[np.ndarray, int, int]]:
+def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int, int]]:
     """(padded buffer, size, lines that were too long) from blocks of bytes.
 
     A chunk ends with a newline, also where the file does not. A line of more than 64 KiB is left out and counted, so
     that memory is bounded whatever a log holds.
     """
-    held, overlong, skipping = bytearray(), 0, False
+    buffer, size, overlong, skipping = room_for(chunk_bytes), 0, 0, False
     for block in blocks:
         if skipping:
             newline = block.find(b"\n")
             if newline < 0:
                 continue
             block, skipping = block[newline + 1 :], False
-        held += block
-        if len(held) < chunk_bytes:
+        if size + len(block) > len(buffer) - PADDING:
+            buffer = np.concatenate([buffer[:size], room_for(len(block))])
+        buffer[size : size + len(block)] = np.frombuffer(block, np.uint8)
+        size += len(block)
+        if size < chunk_bytes:
             continue
-        end = held.rfind(b"\n") + 1
-        if end:
-            yield *padded(held[:end]), overlong
-            overlong = 0
-            del held[:end]
-        if len(held) > LINE:
-            overlong, skipping = overlong + 1, True
-            held.clear()
-    if held and not held.endswith(b"\n"):
-        held += b"\n"
-    if held or overlong:
-        yield *padded(held), overlong
+        whole = end_of_lines(buffer[:size])
+        rest = buffer[whole:size].copy()
+        if whole:
+            buffer[whole : whole + PADDING] = 0
+            yield buffer, whole, overlong
+            buffer, size, overlong = room_for(chunk_bytes), 0, 0
+        if len(rest) > LINE:
+            overlong, skipping, rest = overlong + 1, True, rest[:0]
+        buffer[: len(rest)] = rest
+        size = len(rest)
+    if size and buffer[size - 1] != NEWLINE:
+        buffer[size], size = NEWLINE, size + 1
+    if size or overlong:
+        buffer[size : size + PADDING] = 0
+        yield buffer, size, overlong
 
 
-def padded(lines: bytes | bytearray) -> tuple[np.ndarray, int]:
+def room_for(size: int) -> Buffer:
+    """An empty buffer for so many bytes and a block more."""
+    return np.empty(size + BLOCK + LINE + 2 * PADDING, np.uint8)
+
+
+def end_of_lines(text: Buffer) -> int:
+    """How many bytes of `text` are whole lines."""
+    for reach in (LINE, len(text)):  # mostly the last line is short
+        found = np.flatnonzero(text[-reach:] == NEWLINE)
+        if len(found):
+            return max(len(text) - reach, 0) + int(found[-1]) + 1
+    return 0
+
+
+def padded(lines: bytes) -> tuple[Buffer, int]:
     """Lines as uint8 with the padding that kernels need."""
-    buffer = np.empty(len(lines) + PADDING, np.uint8)
-    buffer[: len(lines)] = np.frombuffer(lines, np.uint8)
-    buffer[len(lines) :] = 0
-    return buffer, len(lines)
+    return np.concatenate([np.frombuffer(lines, np.uint8), np.zeros(PADDING, np.uint8)]), len(lines)

@@ -22,7 +22,8 @@ def summary(outcome: Outcome, output: Path) -> str:
     lines = [headline(record, output), f"  lines       {counted(record)}"]
     if record["files_skipped"]:
         lines.append(f"  files       {record['files_skipped']} skipped: all their events are published, or given twice")
-    lines += [f"  published   {text}" for text in periods(record)]
+    shown = "shown" if record["preview"] else "published"
+    lines += [f"  {shown:<11} {text}" for text in periods(record)]
     lines += [f"  cells       {text}" for text in cells(record)]
     lines += [f"  withheld    {text}" for text in withheld(record)]
     lines += [f"  held back   {text}" for text in held_back(record)]

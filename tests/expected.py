@@ -68,14 +68,19 @@ def objects(batch: pa.RecordBatch) -> Iterator[str]:
     for row in batch.slice(0, LINES).to_pylist():
         if row.get("network") is not None:
             row["network"] = networks.setdefault(row["network"], len(networks))
-        yield json.dumps(row, default=lambda value: value.decode("utf-8", "backslashreplace"), ensure_ascii=False) + "\n"
+        yield (
+            json.dumps(row, default=lambda value: value.decode("utf-8", "backslashreplace"), ensure_ascii=False) + "\n"
+        )
 
 
 def of_run(name: str, folder: Path) -> Mapping[str, str]:
     """run.json (the counts) and release.tsv (every published row)."""
     record = run(wanted(name, folder), now=NOW).record
     counts = {key: record[key] for key in COUNTS}
-    return {"run.json": json.dumps(counts, indent=1, sort_keys=True) + "\n", "release.tsv": "".join(rows(folder / "release"))}
+    return {
+        "run.json": json.dumps(counts, indent=1, sort_keys=True) + "\n",
+        "release.tsv": "".join(rows(folder / "release")),
+    }
 
 
 def rows(release: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import ipaddress
@@ -11,6 +12,7 @@ import logging
 import os
 import random
 import re
+import secrets
 import string
 import subprocess
 import sys
@@ -531,10 +533,28 @@ def test_hunt_succeeds_without_the_defence(
 ) -> None:  # fmt: skip
     """With one defence off the same hunt finds canaries: it is this defence that keeps them."""
     turn_off(monkeypatch)
-    ran = run_here(planted, tmp_path, capfd, "--json")
+    ran = run_here(replace(planted, logs=planted.logs[:1]), tmp_path, capfd, "--json")
     assert ran.status == 0, ran.err
     found = {(one.field, one.repetition) for one in survivors(ran.written, planted)}
     assert expected - found == set()
+
+
+def test_key_is_on_no_disk(
+    planted: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A run under a known key: neither the key nor its hex or base64 is in a file, in a name or on the terminal."""
+    key, real = bytes(range(200, 232)), secrets.token_bytes
+    given: list[int] = []
+
+    def known(size: int) -> bytes:
+        given.append(size)
+        return key if size == len(key) else real(size)
+
+    monkeypatch.setattr(secrets, "token_bytes", known)
+    ran = run_here(replace(planted, logs=planted.logs[1:2]), tmp_path, capfd, "--json")
+    assert (ran.status, given.count(len(key))) == (0, 1)
+    forms = [key, key.hex().encode(), base64.b64encode(key).rstrip(b"="), base64.urlsafe_b64encode(key).rstrip(b"=")]
+    assert [form for form in forms if form.lower() in ran.written] == []
 
 
 # ---- runs that fail -------------------------------------------------------------------------------------------------

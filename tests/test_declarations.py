@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import load
@@ -180,6 +180,7 @@ KEYS = st.sampled_from(["k", "timezone", "format", "ip", "geo", "site", "retenti
 SITE_KEYS = st.sampled_from(["hosts", "presets", "routes", "parameters", "timezone", "tables"])
 
 
+@settings(deadline=None)
 @given(data=st.dictionaries(KEYS, VALUES, max_size=2), site=st.dictionaries(SITE_KEYS, VALUES, max_size=2))
 def test_no_policy_is_a_crash(data: dict[str, Any], site: dict[str, Any]) -> None:
     """Whatever stands under the known keys, it is a policy or a DeclarationError."""

@@ -21,7 +21,9 @@ ERRORS = Table(
     "errors", "", (Key("status", "status"), Key("route", "route"), Key("agent_class", "agent_class")),
     ("route", "status"), False, {}, (), (),
 )  # fmt: skip
-BROWSERS = Table("browsers", "", (Key("family", "family"), Key("major", "major")), ("major", "family"), True, {}, (), ())
+BROWSERS = Table(
+    "browsers", "", (Key("family", "family"), Key("major", "major")), ("major", "family"), True, {}, (), ()
+)
 SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), False, {}, (), ())
 
 Hits = list[tuple[tuple[str, ...], int, int]]  # (label, network, hits); network // 10 is its neighbourhood
@@ -116,7 +118,8 @@ def test_nothing_climbs_without_a_hierarchy() -> None:
 
 
 segment = st.sampled_from(["a", "b", "c", "{n}"])
-route = st.one_of(st.lists(segment, min_size=1, max_size=3).map(lambda s: "/" + "/".join(s)), st.sampled_from(["/", "(none)", "(other)", "/a/{*}"]))
+path = st.lists(segment, min_size=1, max_size=3).map(lambda segments: "/" + "/".join(segments))
+route = st.one_of(path, st.sampled_from(["/", "(none)", "(other)", "/a/{*}"]))
 labels = st.tuples(st.sampled_from(["404", "403", "500"]), route, st.sampled_from(["human", "bot"]))
 traffic = st.lists(st.tuples(labels, st.integers(0, 99), st.integers(1, 5)), min_size=1, max_size=60)
 
@@ -130,12 +133,13 @@ def test_every_row_is_a_crowd_of_its_own_and_nothing_is_lost(hits: Hits) -> None
     rows_of(climb)
     seen: list[int] = []
     for row in climb.rows:
-        neighbourhoods = {network // 10 for label, network, _ in hits if label in {cells.labels[leaf] for leaf in row.leaves}}
+        mine = {cells.labels[leaf] for leaf in row.leaves}
+        neighbourhoods = {network // 10 for label, network, _ in hits if label in mine}
         assert len(neighbourhoods) >= K
         seen += row.leaves
         for leaf in row.leaves:
-            for key, mine, shown in zip(ERRORS.keys, cells.labels[leaf], row.label, strict=True):
-                assert shown in (mine, *ancestors(key.column, mine))
+            for key, value, shown in zip(ERRORS.keys, cells.labels[leaf], row.label, strict=True):
+                assert shown in (value, *ancestors(key.column, value))
     assert sorted([*seen, *climb.withheld]) == list(range(len(cells.labels)))
     # what is withheld: all of one agent class, which is no crowd even as a whole
     for kind in {cells.labels[leaf][2] for leaf in climb.withheld}:
@@ -153,12 +157,19 @@ def test_order_does_not_matter(hits: Hits, rng: object) -> None:
     place = np.argsort(order).astype(np.int32)
     renamed = np.arange(99, -1, -1, dtype=np.int32)
     other = Cells(
-        [cells.labels[i] for i in order], cells.measures[order], place[cells.pair_cell], renamed[cells.pair_network], cells.neighbourhood[renamed]
-    )  # fmt: skip
+        [cells.labels[i] for i in order],
+        cells.measures[order],
+        place[cells.pair_cell],
+        renamed[cells.pair_network],
+        cells.neighbourhood[renamed],
+    )
     assert rows_of(generalise(ERRORS, other, K)) == rows_of(generalise(ERRORS, cells, K))
 
 
-@pytest.mark.parametrize(("exact", "published"), [(1_048_576, 1_048_576), (1_048_577, 1_000_000), (1_555_555, 1_600_000), (23_456_789, 23_000_000)])
+@pytest.mark.parametrize(
+    ("exact", "published"),
+    [(1_048_576, 1_048_576), (1_048_577, 1_000_000), (1_555_555, 1_600_000), (23_456_789, 23_000_000)],
+)
 def test_visitors_are_rounded_above_the_bound(exact: int, published: int) -> None:
     """visitors is exact up to 1,048,576 and has two significant digits above."""
     assert published_count(exact) == published

@@ -23,23 +23,18 @@ from apache_beam.portability.api import beam_runner_api_pb2 as proto
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import TypeCheckError
 
-from pipeline.deliver import Publish, Stage
 from pipeline.flow import flow
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
 from pipeline.run import chosen_database, chosen_policy, prepare
-from pipeline.source import CHUNK, Read, find
+from pipeline.source import CHUNK, find
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.stages import Chunk, Events, PseudonymousEvents, Range, Sealed
 from transforms import keys
-from transforms.anonymise import Anonymise, check_treatments
+from transforms.anonymise import check_treatments
 from transforms.fused import Fused, check_order
-from transforms.guard import Guard
-from transforms.merge import Gather, Merge
-from transforms.parse import Parse
-from transforms.tally import Tally
 
 ROOT = Path(__file__).resolve().parents[1]
 HOUSE = ("schemas", "transforms", "pipeline")
@@ -210,17 +205,6 @@ def job(tmp_path_factory: pytest.TempPathFactory, launcher: Launcher) -> Job:
     return replace(made, key=launcher.key)
 
 
-def steps_of(job: Job) -> dict[str, Any]:
-    """The steps of the fused stage by name, as flow.py makes them."""
-    assert job.key is not None
-    return {
-        "Read": Read(job.chunk_bytes),
-        "Parse": Parse(job.policy, job.fields, job.directives),
-        "Anonymise": Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, job.key),
-        "Tally": Tally(job.policy, job.trends, job.shares, job.key),
-    }
-
-
 RIGHT = ("Read", "Parse", "Anonymise", "Tally")
 WRONG = [
     ("Read", "Anonymise", "Parse", "Tally"),
@@ -233,20 +217,26 @@ WRONG = [
 ]
 
 
-def test_right_order_is_a_stage(job: Job) -> None:
+def steps_of(graph: Graph) -> dict[str, Any]:
+    """The steps of the fused stage by name, as flow.py makes them."""
+    return {type(step).__name__: step for step in graph.stages["Digest"].steps}
+
+
+def test_right_order_is_a_stage(graph: Graph) -> None:
     """The steps of flow.py follow from each other by their annotations."""
-    assert Fused(*steps_of(job).values()).steps
+    assert tuple(steps_of(graph)) == RIGHT
+    assert Fused(*steps_of(graph).values()).steps
 
 
 @pytest.mark.parametrize("order", WRONG, ids=lambda order: "-".join(order) or "nothing")
-def test_wrong_order_is_refused_while_the_graph_is_built(job: Job, order: tuple[str, ...]) -> None:
+def test_wrong_order_is_refused_while_the_graph_is_built(graph: Graph, order: tuple[str, ...]) -> None:
     """A step that is left out or misplaced is Beam's TypeCheckError: raw lines could leave the stage."""
-    steps = steps_of(job)
+    steps = steps_of(graph)
     with pytest.raises(TypeCheckError):
         Fused(*(steps[name] for name in order))
 
 
-def test_step_without_a_stage_type_is_refused(job: Job) -> None:
+def test_step_without_a_stage_type_is_refused(graph: Graph) -> None:
     """A step has to say what it takes and gives, as Iterators of stage types."""
 
     class Loose:
@@ -254,45 +244,34 @@ def test_step_without_a_stage_type_is_refused(job: Job) -> None:
             return iter(())
 
     with pytest.raises(TypeCheckError):
-        check_order((steps_of(job)["Read"], Loose()))
+        check_order((steps_of(graph)["Read"], Loose()))
 
 
-def test_stage_types_are_the_ones_of_the_design(job: Job) -> None:
+def test_stage_types_are_the_ones_of_the_design(graph: Graph) -> None:
     """Range → Chunk → Events → PseudonymousEvents → Sealed."""
-    names = [type(step).__call__.__annotations__ for step in steps_of(job).values()]
+    names = [type(step).__call__.__annotations__ for step in steps_of(graph).values()]
     taken_and_given = [tuple(str(hint).split("[")[1].rstrip("]") for hint in one.values()) for one in names]
     stages = [stage.__name__ for stage in (Range, Chunk, Events, PseudonymousEvents, Sealed)]
     assert taken_and_given == list(pairwise(stages))
 
 
-def stages_in_order(job: Job) -> list[beam.PTransform]:
-    """The stages behind the fused one, as flow.py makes them."""
-    assert job.key is not None
-    return [
-        Merge(job.key),
-        Gather(job.sites, job.shares),
-        Guard(job.policy, job.trends, job.calendar, job.key),
-        Stage(job),
-        Publish(job),
-    ]
-
-
+IN_ORDER = ("Merge", "Gather", "Guard", "Stage", "Publish")
 # What crosses a process is (int, bytes) three times over, and bytes count as an iterable: Beam cannot tell these apart.
 ALIKE = [(0, 0), (0, 2), (0, 4), (3, 0), (3, 1)]
 MISPLACED = [(before, after) for before in range(5) for after in range(5) if after != before + 1]
 
 
 @pytest.mark.parametrize(("before", "after"), [pair for pair in MISPLACED if pair not in ALIKE])
-def test_misplaced_stage_is_refused_while_the_graph_is_built(job: Job, before: int, after: int) -> None:
+def test_misplaced_stage_is_refused_while_the_graph_is_built(graph: Graph, before: int, after: int) -> None:
     """A stage behind any other than the one before it in flow.py is Beam's TypeCheckError."""
-    stages, others = stages_in_order(job), stages_in_order(job)
+    stages = [graph.stages[name] for name in IN_ORDER]
     collection = beam.Pipeline(runner=Recording()) | beam.Create([(0, b"")], reshuffle=False).with_output_types(
         tuple[int, bytes]
     )
     for number, stage in enumerate(stages[: before + 1]):
         collection = collection | f"{number}" >> stage
     with pytest.raises(TypeCheckError):
-        collection | "misplaced" >> others[after]
+        collection | "misplaced" >> stages[after]
 
 
 # ---- the graph ------------------------------------------------------------------------------------------------------
@@ -304,6 +283,18 @@ class Graph:
 
     pipeline: beam.Pipeline
     proto: proto.Pipeline
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        """The stages that flow.py names, by those names."""
+        found: dict[str, Any] = {}
+
+        class Visitor(beam.pipeline.PipelineVisitor):
+            def enter_composite_transform(self, node: Any) -> None:
+                found.setdefault(node.full_label, node.transform)
+
+        self.pipeline.visit(Visitor())
+        return found
 
     @property
     def leaves(self) -> dict[str, proto.PTransform]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import source
@@ -55,6 +55,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz
 # ---- Read: plain files ----------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(text=TEXTS, cuts=st.lists(st.integers(0, 2000), max_size=8), chunk_bytes=CHUNKS)
 def test_ranges_give_every_line_once(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, cuts: list[int], chunk_bytes: int
@@ -67,6 +68,7 @@ def test_ranges_give_every_line_once(
     assert lines_of(text_of(read(ranges, chunk_bytes))) == lines_of(text)
 
 
+@settings(deadline=None)
 @given(text=TEXTS, at=st.integers(0, 2000), chunk_bytes=CHUNKS)
 def test_line_belongs_to_the_range_of_its_first_byte(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, at: int, chunk_bytes: int
@@ -88,7 +90,7 @@ def test_every_chunk_ends_with_a_newline_and_has_padding(tmp_path: Path) -> None
     for chunk in chunks:
         assert (chunk.file, chunk.format) == (7, "combined")
         assert chunk.buffer[chunk.size - 1] == 10
-        assert chunk.buffer[chunk.size :].tolist() == [0] * 64
+        assert chunk.buffer[chunk.size : chunk.size + 64].tolist() == [0] * 64
 
 
 def blocks(text: bytes, size: int) -> Iterable[bytes]:
@@ -99,6 +101,7 @@ def blocks(text: bytes, size: int) -> Iterable[bytes]:
 LENGTHS = st.lists(st.sampled_from([0, 1, 7, LONG - 1, LONG, LONG + 1, 2 * LONG, 3 * LONG + 5]), max_size=7)
 
 
+@settings(deadline=None)
 @given(lengths=LENGTHS, ended=st.booleans(), block=st.integers(1_000, 150_000), chunk_bytes=st.integers(LONG, 300_000))
 def test_long_lines_are_bounded_and_counted_once(lengths: list[int], ended: bool, block: int, chunk_bytes: int) -> None:
     """A line is in a chunk or counted as too long, never both; only one of more than 64 KiB may be left out."""
@@ -128,6 +131,7 @@ def test_line_of_many_megabytes_is_never_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", PACKERS)
+@settings(deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4), chunk_bytes=CHUNKS)
 def test_all_members_of_a_compressed_file_are_read(
     tmp_path_factory: pytest.TempPathFactory, ending: str, texts: list[bytes], chunk_bytes: int
@@ -286,6 +290,7 @@ def test_head_gives_whole_lines(tmp_path: Path) -> None:
 # ---- Plan -----------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.tuples(st.integers(0, 5000), st.booleans()), max_size=6), target=st.integers(1, 3000))
 def test_ranges_cover_each_file_once_largest_first(sizes: list[tuple[int, bool]], target: int) -> None:
     """Ranges of a file follow each other from 0 to its size; a packed file is one; the largest come first."""

@@ -202,7 +202,8 @@ class Source:
         """int32 [rows], -1 for null."""
         if not self.has(name):
             return np.full(self.rows, -1, np.int32)
-        return self.batch[name].indices.fill_null(-1).to_numpy()
+        codes: Codes = self.batch[name].indices.fill_null(-1).to_numpy()
+        return codes
 
     def values(self, name: str) -> list[bytes | None]:
         """The distinct values, and behind them the None that code -1 reads."""

@@ -33,7 +33,8 @@ class Fused(beam.PTransform):
 
 def check_order(steps: Iterable[Step]) -> None:
     """Raise Beam's TypeCheckError unless each step takes what the one before it gives, from Range to Sealed."""
-    given, giver = Range, "Spread"
+    given: Any = Range
+    giver = "Spread"
     for step in steps:
         name = type(step).__name__
         hints = get_type_hints(type(step).__call__)

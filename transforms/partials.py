@@ -151,7 +151,7 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
         )
 
 
-def _select(whole: Partial, pairs: NDArray[np.int64], at_home: NDArray[np.bool_]) -> Partial:
+def _select(whole: Partial, pairs: Codes, at_home: NDArray[np.bool_]) -> Partial:
     """The cells that have one of the pairs or are at home here, with measures only where they are at home."""
     wanted = at_home.copy()
     wanted[whole.pair_cell[pairs]] = True
@@ -214,7 +214,8 @@ def to_bytes(part: Partial) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def to_batch(content: bytes | memoryview) -> pa.RecordBatch:

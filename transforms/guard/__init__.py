@@ -14,6 +14,8 @@ from transforms.guard.release import Calendar, SiteGuard, SiteRelease
 from transforms.keys import KeyReference, Seal
 from transforms.merge import open_all
 
+__all__ = ["Calendar", "Guard", "SiteRelease"]
+
 
 class Guard(beam.PTransform):
     """(site number, sealed tallies) → (SiteRelease, Accounts of the run)."""

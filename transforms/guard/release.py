@@ -30,7 +30,8 @@ NONE = "(none)"
 class Calendar:
     """What decides whether a period may be published now.
 
-    now: seconds since the epoch; first, last: extreme event times of files that are known and not read again; published: days since 1970-01-01 that a publication of any grain covers, by (site, table);
+    now: seconds since the epoch; first, last: extreme event times of files that are known and not read again;
+    published: days since 1970-01-01 that a publication of any grain covers, by (site, table);
     whole: publish partial periods too (--partial); everything: open ones as well (--preview).
     """
 
@@ -97,7 +98,7 @@ class SiteGuard:
         state = classify(grain, period, zone, now=self.calendar.now, published=before, **edges)
         date = EPOCH + dt.timedelta(days=period)
         if state == "partial":
-            out.missing[date.isoformat()] = missing_side(grain, period, zone, **edges)
+            out.missing[date.isoformat()] = missing_side(grain, period, zone, **edges) or ""
         chosen = self.calendar.chosen(state)
         leaves = tallied.leaves(period)
         counts = out.counts[table.name]

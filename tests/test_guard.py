@@ -42,7 +42,7 @@ def cells_of(hits: Hits) -> Cells:
         labels,
         measures,
         np.array([c for c, _ in pairs], np.int32),
-        np.array([n for _, n in pairs], np.int32),
+        np.array([n for _, n in pairs], np.uint8),  # as small as it can be: so it comes out of a tally
         np.arange(100, dtype=np.int32) // 10,
     )
 
@@ -160,7 +160,7 @@ def test_order_does_not_matter(hits: Hits, rng: object) -> None:
         [cells.labels[i] for i in order],
         cells.measures[order],
         place[cells.pair_cell],
-        renamed[cells.pair_network],
+        renamed[cells.pair_network].astype(np.uint8),
         cells.neighbourhood[renamed],
     )
     assert rows_of(generalise(ERRORS, other, K)) == rows_of(generalise(ERRORS, cells, K))

@@ -152,7 +152,7 @@ def distinct_in(climb: Climb, groups: Sequence[Sequence[int]], of_network: Codes
         networks = climb.cells.pair_network[climb.order[spots]]
         ids = networks if of_network is None else of_network[networks]
         group_of_pair = np.repeat(np.repeat(np.arange(len(batch), dtype=np.int32), sizes), lengths)
-        order, _ = order_by(ids, int(ids.max(initial=-1)) + 1)
+        order, _ = order_by(ids.astype(np.int32), int(ids.max(initial=0)) + 1)
         hits = np.ones(len(ids), np.int64)
         seen_by, *_ = add_up(group_of_pair[order], ids[order], hits, len(batch))
         counts += np.bincount(seen_by, minlength=len(batch)).tolist()

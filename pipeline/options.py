@@ -8,12 +8,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pipeline.source import CHUNK
 from schemas.trouble import Trouble
 
 FN_API = "FnApiRunner"
 LOCAL = ("", FN_API, "DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner")
+
+
+LOCAL_SHARE, OTHER_SHARE = 128 << 20, 32 << 20
+OTHER_WORKERS = 8  # a guess: other engines do not tell
 
 
 @dataclass(frozen=True)
@@ -38,24 +43,38 @@ class Wanted:
     beam: tuple[str, ...] = ()
 
 
-def engine(wanted: Wanted) -> tuple[Any, Any, int | None]:
-    """(runner, PipelineOptions, chunk bytes or None). Raises Trouble E201 for what Beam does not know or we refuse."""
+class Engine(NamedTuple):
+    """What runs the flow: a Beam runner with its PipelineOptions, and how the work is cut for it, in bytes of input.
+
+    `share` is one share of the neighbourhoods: local workers take few large ones; other engines want shuffled elements
+    below 8 MB. Results depend on none of it.
+    """
+
+    runner: Any
+    options: Any
+    workers: int
+    share: int
+    chunk: int
+
+
+def engine(wanted: Wanted) -> Engine:
+    """The engine that was asked for. Raises Trouble E201 for what Beam does not know or we refuse."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     own.add_argument("--runner", default="")
-    own.add_argument("--chunk_bytes", type=int)
+    own.add_argument("--chunk_bytes", type=int, default=CHUNK)
     try:
         ours, flags = own.parse_known_args(list(wanted.beam))
     except argparse.ArgumentError as error:
         raise Trouble("E201", f"behind --: {error}") from None
-    if ours.chunk_bytes is not None and ours.chunk_bytes < 1 << 16:
+    if ours.chunk_bytes < 1 << 16:
         raise Trouble("E201", f"--chunk_bytes is {ours.chunk_bytes}, expected at least 65536")
     if any("multi_threading" in flag for flag in flags):
         raise Trouble("E201", "direct_running_mode=multi_threading loses data with Arrow coders; use --workers N")
     if ours.runner.rsplit(".", 1)[-1] in LOCAL:
-        return *_local(wanted.workers, flags), ours.chunk_bytes
+        return Engine(*_local(wanted.workers, flags), wanted.workers, LOCAL_SHARE, ours.chunk_bytes)
     if wanted.workers != 1:
         raise Trouble("E201", f"--workers is for the local engine; tell {ours.runner} its own way behind --")
-    return *_other(ours.runner, flags), ours.chunk_bytes
+    return Engine(*_other(ours.runner, flags), OTHER_WORKERS, OTHER_SHARE, ours.chunk_bytes)
 
 
 def _local(workers: int, flags: Sequence[str]) -> tuple[Any, Any]:

@@ -20,9 +20,9 @@ from pipeline.entry import Provenance
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
-from pipeline.options import Wanted, engine
+from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
-from pipeline.source import CHUNK, Input, digest, find, head, plan
+from pipeline.source import Input, digest, find, head, plan
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import K_FLOOR, Policy, read_policy
@@ -33,7 +33,6 @@ from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError, compile_layout
 
 RANGE = 256 << 20  # bytes of a Range at most
-SHARE = 64 << 20  # bytes of input for each share of the neighbourhoods: keeps shuffled elements under 8 MB
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,13 @@ def run(wanted: Wanted, now: int | None = None) -> Outcome:
     now = int(time.time()) if now is None else now
     policy = chosen_policy(wanted)
     countries = chosen_database(wanted)
-    runner, options, chunk_bytes = engine(wanted)
+    chosen = engine(wanted)
     inputs = find(wanted.inputs)
     with lock.hold(wanted.output):
         warnings = publish.recover(wanted.output)
-        job, fresh = prepare(wanted, policy, countries, inputs, now, chunk_bytes or CHUNK)
+        job, fresh = prepare(wanted, policy, countries, inputs, now, chosen)
         if job.ranges:
-            execute(job, runner, options, wanted, sum(source.size for source in fresh))
+            execute(job, chosen, wanted, sum(source.size for source in fresh))
             record = json.loads((wanted.output / "internal" / "runs" / job.run_id / "run.json").read_text())
         else:
             record = nothing_to_read(job)
@@ -89,7 +88,7 @@ def chosen_database(wanted: Wanted) -> Countries:
 
 
 def prepare(
-    wanted: Wanted, policy: Policy, countries: Countries, inputs: Sequence[Input], now: int, chunk_bytes: int
+    wanted: Wanted, policy: Policy, countries: Countries, inputs: Sequence[Input], now: int, engine: Engine
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
@@ -109,7 +108,7 @@ def prepare(
             digests.append(InputDigest(source.name, sha256, source.size))
     directives, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
-    target = max(chunk_bytes, min(RANGE, total // (4 * parallel(wanted))))
+    target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
     first, last = ledger.edges(skipped)
     job = Job(
         root=str(wanted.output.absolute()),
@@ -128,17 +127,12 @@ def prepare(
         repeated=repeated,
         ranges=tuple(plan(fresh, names, target)),
         directives=directives,
-        shares=max(1, min(64, -(-total // SHARE))),
-        chunk_bytes=chunk_bytes,
+        shares=max(1, min(64, -(-total // engine.share))),
+        chunk_bytes=engine.chunk,
         calendar=Calendar(now, ledger.covered(wanted.profile), first, last, wanted.partial, wanted.preview),
         provenance=provenance(policy, countries),
     )
     return job, fresh
-
-
-def parallel(wanted: Wanted) -> int:
-    """How many workers there may be; behind another runner, a guess."""
-    return 8 if wanted.beam and wanted.workers == 1 else wanted.workers
 
 
 def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, str], list[str]]:
@@ -186,7 +180,7 @@ def provenance(policy: Policy, countries: Countries) -> Provenance:
     )
 
 
-def execute(job: Job, runner: Any, options: Any, wanted: Wanted, total: int) -> None:
+def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     """Build the graph and run it. Raises Trouble."""
     import apache_beam as beam
 
@@ -197,7 +191,7 @@ def execute(job: Job, runner: Any, options: Any, wanted: Wanted, total: int) -> 
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
     try:
         with Launcher(progress, wanted.key_ref) as launcher:
-            pipeline = beam.Pipeline(runner=runner, options=options)
+            pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             flow(pipeline, job, launcher.key, launcher.reporter)
             pipeline.run().wait_until_finish()
     except Trouble:

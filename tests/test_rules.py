@@ -197,12 +197,12 @@ def launcher() -> Iterator[Launcher]:
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory, launcher: Launcher) -> Job:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The job of a run over a small sample."""
     sample, policy = ROOT / "sample_logs" / "vhost_combined" / "input.log", ROOT / "sample_logs" / "crowdlog.toml"
     wanted = Wanted((str(sample),), tmp_path_factory.mktemp("out"), policy=policy)
     made, _ = prepare(wanted, chosen_policy(wanted), chosen_database(wanted), find(wanted.inputs), 1_800_000_000, CHUNK)
-    return replace(made, key=launcher.key)
+    return made
 
 
 RIGHT = ("Read", "Parse", "Anonymise", "Tally")
@@ -322,7 +322,7 @@ def graph(job: Job, launcher: Launcher) -> Graph:
     """The graph of flow.py, with options as a run has them."""
     _, options, _ = engine(Wanted(("x",), Path("out")))
     pipeline = beam.Pipeline(runner=Recording(), options=options)
-    flow(pipeline, job, launcher.reporter)
+    flow(pipeline, job, launcher.key, launcher.reporter)
     return Graph(pipeline, pipeline.to_runner_api())
 
 
@@ -341,7 +341,7 @@ def test_flow_is_one_chain(graph: Graph) -> None:
 def test_branch_would_be_found(job: Job, launcher: Launcher) -> None:
     """A second sink is a second consumer."""
     pipeline = beam.Pipeline(runner=Recording())
-    last = flow(pipeline, job, launcher.reporter)
+    last = flow(pipeline, job, launcher.key, launcher.reporter)
     for name in ("Once", "Twice"):
         last | name >> beam.Map(print)
     branched = Graph(pipeline, pipeline.to_runner_api())
@@ -449,11 +449,11 @@ def test_key_in_the_graph_would_be_found(job: Job, launcher: Launcher, where: st
     _, options, _ = engine(Wanted(("x",), Path("out"), beam=tuple(flags)))
     pipeline = beam.Pipeline(runner=Recording(), options=options)
     leaking = replace(job, forced_site=key if where == "field" else None)  # type: ignore[arg-type]
-    flow(pipeline, leaking, launcher.reporter)
+    flow(pipeline, leaking, launcher.key, launcher.reporter)
     leaky = Graph(pipeline, pipeline.to_runner_api())
     assert holds(key, everything_sent(leaky, job))
 
 
-def test_job_has_a_place_for_a_reference_alone() -> None:
-    """The Job, which the graph is built from, knows the key by reference."""
-    assert {one.name: one.type for one in fields(Job)}["key"] == "KeyReference | None"
+def test_job_has_no_place_for_a_key() -> None:
+    """The Job, which is in the graph, is made without any key."""
+    assert [one.name for one in fields(Job) if "key" in one.name or "Key" in str(one.type)] == []

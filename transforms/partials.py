@@ -102,8 +102,8 @@ def merge(parts: Sequence[Partial], *, same_words: bool = False, disjoint: bool 
         network_of, first_network = number_wide(networks)
         networks, pair_network = networks[first_network], network_of[pair_network]
         order, _ = order_by(pair_network, len(networks))
-        hits = pair_hits[order].astype(np.int64)
-        pair_cell, pair_network, pair_hits = add_up(pair_cell[order], pair_network[order], hits, len(first_cell))
+        pair_cell, pair_network, pair_hits = pair_cell[order], pair_network[order], pair_hits[order].astype(np.int64)
+        pair_cell, pair_network, pair_hits = add_up(pair_cell, pair_network, pair_hits, len(first_cell))
     return Partial(words, cells[first_cell], np.stack(totals, 1), networks, pair_cell, pair_network, pair_hits)
 
 

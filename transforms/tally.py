@@ -107,7 +107,7 @@ class Counter:
             )
         network = rows.network[chosen]
         known = network >= 0
-        pairs = add_up(cell_of[known], network[known], rows.ones[: int(known.sum())], len(first))
+        pairs = add_up(cell_of[known], network[known], np.ones(int(known.sum()), np.int64), len(first))
         return cells, np.stack(sums, 1), *pairs
 
     def _periods(self, table: Table, site: Codes, day: Codes) -> Codes:
@@ -135,7 +135,6 @@ class Rows:
         network = np.append(ids, np.int32(-1))[batch["network"].indices.fill_null(-1).to_numpy()]
         self.order, _ = order_by(network + np.int32(1), len(first) + 1)
         self.network = network[self.order]
-        self.ones = np.ones(self.size, np.int64)
         self._columns: dict[str, NDArray[Any]] = {}
         self._chosen: dict[Any, NDArray[np.int64]] = {}
 

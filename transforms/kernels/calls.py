@@ -244,6 +244,6 @@ def warm() -> None:
     ids, _ = group.group(np.zeros(1, np.uint64))
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     group.order_by(ids, 1)
-    group.add_up(ids, ids, np.zeros(1, np.int64), 1)
+    group.add_up(ids, ids.copy(), np.zeros(1, np.int64), 1)
     group.Index().number(np.zeros(1, np.uint64))
     ipv4(pa.array([b"192.0.2.1"]))

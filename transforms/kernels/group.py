@@ -106,19 +106,19 @@ def add_up(
     """Sum of `hits` for each distinct (cell, network), from rows in ascending order of networks.
 
     cell int32[n] in 0 .. cells - 1, network int32[n] not negative, hits int64[n]. Returns the distinct cells, networks
-    and their sums, in ascending order of networks. One pass, since a cell needs to know only whom it saw last.
+    and their sums, in ascending order of networks. One pass, since a cell needs to know only whom it saw last. The
+    columns are used up: the results are views of their beginnings.
     """
-    if cell.size and not (cell.min() >= 0 and cell.max() < cells):
+    if cell.size and not (0 <= cell.min() and cell.max() < cells):
         raise ValueError(f"cells are in {cell.min()} .. {cell.max()}, expected 0 .. {cells - 1}")
     if not compiled():
         ids, first = _group_plainly((cell.astype(np.uint64) << np.uint64(32)) | network.astype(np.uint64))
         return cell[first], network[first], sum_by(ids, len(first), hits)
     from transforms.kernels import hash_groups
 
-    out = np.empty(cell.size, np.int32), np.empty(cell.size, np.int32), np.empty(cell.size, np.int64)
     rows = _usable(cell, np.int32), _usable(network, np.int32), _usable(hits, np.int64)
-    count = hash_groups.add_up(*rows, cells, *out)
-    return out[0][:count].copy(), out[1][:count].copy(), out[2][:count].copy()
+    count = hash_groups.add_up(*rows, cells)
+    return rows[0][:count], rows[1][:count], rows[2][:count]
 
 
 def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

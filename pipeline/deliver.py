@@ -1,7 +1,5 @@
 """Stage and Publish: the last two stages; Parquet files first, then one commit for all of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections import Counter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,17 @@ from transforms.anonymise import Bench
 from transforms.parse import allowed_parameters
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError, compile_layout
+from transforms.parsers.layout import Layout
 from transforms.parsers.text import TextParser
+from transforms.shape import shape
 
 DROPPED = "not read into memory: the column is declared `drop`"
 
 
 def explain(line: bytes, options: argparse.Namespace) -> str:
     """A text, or with --json an object, of what becomes of the line. Raises Trouble E201, E202, E203, E304."""
-    wanted = Wanted(
-        (), output=Path(), policy=options.policy, format=options.format, site=options.site, geo_db=options.geo_db
-    )
+    asked = {"policy": options.policy, "format": options.format, "site": options.site, "geo_db": options.geo_db}
+    wanted = Wanted((), Path(), **asked)
     policy = chosen_policy(wanted)
     name, directive = chosen(line, wanted.format or policy.format, {**load.formats(), **policy.formats})
     fields = load.fields()
@@ -36,56 +38,64 @@ def explain(line: bytes, options: argparse.Namespace) -> str:
     events = parser.parse(Chunk(0, name, buffer, size, Accounts()))
     if not events.accounts.parsed:
         reason = next(iter(events.accounts.rejected | events.accounts.skipped), "no_format")
-        shape = next((shape for _, shape in events.accounts.shapes), "")
-        raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape}")
+        raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape(line)}")
     bench = Bench(policy, wanted.site, chosen_database(wanted), secrets.token_bytes(32))
-    rows = described(events, bench.anonymise(events), fields, compile_layout(directive))
+    rows = list(described(events, bench.anonymise(events), fields, columns_of(compile_layout(directive))))
     if options.json:
         return json.dumps({"format": name, "fields": rows})
     return "\n".join([f"format {name}: {directive}", "", *map(drawn, rows)])
 
 
-def chosen(line: bytes, asked: str, formats: Any) -> tuple[str, str]:
+def chosen(line: bytes, asked: str, formats: Mapping[str, load.Format]) -> tuple[str, str]:
     """(name, directive) of the format that reads the line."""
-    try:
-        if asked in formats:
-            return asked, formats[asked].directive
-        if asked != "auto":
+    if asked in formats:
+        return asked, formats[asked].directive
+    if asked != "auto":
+        try:
             compile_layout(asked)
-            return "(given)", asked
+        except DirectiveError as error:
+            raise Trouble("E201", f"--format: {error}") from None
+        return "(given)", asked
+    try:
         name, _ = detect([line], {name: compile_layout(one.directive) for name, one in formats.items()})
-        return name, formats[name].directive
     except DirectiveError as error:
-        raise Trouble("E304" if asked == "auto" else "E201", str(error)) from None
+        raise Trouble("E304", f"{error}; the shape of the line: {shape(line)}") from None
+    return name, formats[name].directive
 
 
-def described(events: Events, out: PseudonymousEvents, fields: load.Fields, layout: Any) -> list[dict[str, Any]]:
+def columns_of(layout: Layout) -> list[str]:
+    """Canonical columns in the order of the line, each once."""
+    columns: list[str] = []
+    for field in layout.fields:
+        columns += {"request": ["method", "path", "query", "protocol"], "target": ["path", "query"]}.get(
+            field.column, [field.column]
+        )
+    return list(dict.fromkeys(columns))
+
+
+def described(
+    events: Events, out: PseudonymousEvents, fields: load.Fields, columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """One record a field of the line: what was read, the rule, and what comes out."""
-    rows = []
-    for name in layout.columns:
+    for name in columns:
         column = fields.columns[name]
         if column.treatment == "drop":
-            rows.append({"field": name, "class": column.privacy, "rule": "drop", "read": None, "gives": {}})
+            yield {"field": name, "class": column.privacy, "rule": "drop", "read": None, "gives": {}}
             continue
         treatment = fields.treatments[column.treatment]
-        gives = {given: shown(out.batch[given][0].as_py()) for given in treatment.gives}
-        rows.append(
-            {
-                "field": name, "class": column.privacy, "rule": treatment.name,
-                "read": shown(events.batch[name][0].as_py()), "gives": gives,
-            }
-        )  # fmt: skip
-    return rows
+        gives = {given: shown(given, out.batch[given][0].as_py()) for given in treatment.gives}
+        read = shown(name, events.batch[name][0].as_py())
+        yield {"field": name, "class": column.privacy, "rule": treatment.name, "read": read, "gives": gives}
 
 
-def shown(value: Any) -> Any:
-    """A value for a terminal: bytes as text; a network's keyed hash only as what it is."""
+def shown(name: str, value: Any) -> Any:
+    """A value for a terminal: no control characters; of a network's keyed hash only what it is."""
+    if name == "network":
+        return None if value is None else "(keyed hash, in flight only)"
     if isinstance(value, bytes):
-        return (
-            "keyed hash, in flight only"
-            if len(value) == 16 and not value.isascii()
-            else value.decode("utf-8", "backslashreplace")
-        )
+        value = value.decode("utf-8", "backslashreplace")
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
     return value
 
 

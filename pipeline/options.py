@@ -70,6 +70,8 @@ def engine(wanted: Wanted) -> Engine:
         raise Trouble("E201", f"--chunk_bytes is {ours.chunk_bytes}, expected at least 65536")
     if any("multi_threading" in flag for flag in flags):
         raise Trouble("E201", "direct_running_mode=multi_threading loses data with Arrow coders; use --workers N")
+    if any(flag.startswith(("--direct_running_mode", "--direct_num_workers")) for flag in flags):
+        raise Trouble("E201", "--workers N sets Beam's running mode: its own workers would print what they read")
     if ours.runner.rsplit(".", 1)[-1] in LOCAL:
         return Engine(*_local(wanted.workers, flags), wanted.workers, LOCAL_SHARE, ours.chunk_bytes)
     if wanted.workers != 1:

@@ -121,6 +121,12 @@ def _umask() -> int:
     return mask
 
 
+def discard(root: Path, run_id: str) -> None:
+    """Remove what a run has left in staging: nothing after a commit, all of it after a refusal."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(root.joinpath(*STAGING, run_id))
+
+
 def recover(root: Path) -> list[str]:
     """Bring a folder to what its ledger says, whatever a killed run left; to be called under the lock, at each start.
 

@@ -57,7 +57,10 @@ def run(wanted: Wanted, now: int | None = None) -> Outcome:
         warnings = publish.recover(wanted.output)
         job, fresh = prepare(wanted, policy, countries, inputs, now, chosen)
         if job.ranges:
-            execute(job, chosen, wanted, sum(source.size for source in fresh))
+            try:
+                execute(job, chosen, wanted, sum(source.size for source in fresh))
+            finally:
+                publish.discard(wanted.output, job.run_id)
             record = json.loads((wanted.output / "internal" / "runs" / job.run_id / "run.json").read_text())
         else:
             record = nothing_to_read(job)
@@ -199,6 +202,8 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     except Exception as error:
         if os.environ.get("CROWDLOG_DEBUG") == "1":
             raise
+        if "KeyboardInterrupt" in str(error):  # Beam wraps what stops a worker thread
+            raise KeyboardInterrupt from None
         raise from_text(str(error)) or Trouble("E103", f"the engine failed ({type(error).__name__})") from None
     finally:
         progress.clear()

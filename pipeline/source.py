@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
 import hashlib
 import io
 import os
@@ -12,23 +10,21 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.unpack import BLOCK, PACKED, unpack
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
 
 LINE = 64 << 10  # a longer line is rejected, not read
 CHUNK = 16 << 20
-BLOCK = 1 << 20
 PADDING = 64
 NEWLINE = 10
 Buffer = NDArray[np.uint8]
 PLAIN = (".log", ".txt", ".access", ".clf", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".w3c", ".ltsv", "")
-PACKED = (".gz", ".zst", ".bz2")
 _ROTATION = re.compile(r"(?:[-.][0-9]+)+\Z")  # logrotate: .1, and -20261120 of dateext
 REMOTE = ("s3://", "gs://", "hdfs://", "http://", "https://")
 
@@ -232,53 +228,6 @@ class Bounded:
                     yield block
         except Exception as error:  # each library has errors of its own, some of no common class
             raise Trouble("E303", f"{self.range.path} is truncated or corrupt ({type(error).__name__})") from None
-
-
-def unpack(raw: BinaryIO, path: str) -> Any:
-    """Decompressed bytes of all members; what reads it raises on truncation (DESIGN.md 6)."""
-    if path.lower().endswith(".gz"):
-        return igzip_open(raw)
-    if path.lower().endswith(".bz2"):
-        return io.BufferedReader(Bzip2(raw), BLOCK)
-    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
-
-
-def igzip_open(raw: BinaryIO) -> Any:
-    """gzip by isal, three times as fast as the standard library, which stands in where isal is missing."""
-    try:
-        from isal import igzip
-
-        return igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
-    except ImportError:
-        return gzip.GzipFile(fileobj=raw)
-
-
-class Bzip2(io.RawIOBase):
-    """bzip2 of several members. bz2.BZ2File takes whatever is no member for the end; Arrow fails on empty members."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw, self._member = raw, bz2.BZ2Decompressor()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Raises EOFError where a member ends too early, OSError where there is none."""
-        out = b""
-        while not out:
-            fed = b""
-            if self._member.eof:
-                fed = self._member.unused_data or self._raw.read(BLOCK)
-                if not fed:
-                    return 0
-                self._member = bz2.BZ2Decompressor()
-            elif self._member.needs_input:
-                fed = self._raw.read(BLOCK)
-                if not fed:
-                    raise EOFError
-            out = self._member.decompress(fed, len(buffer))
-        buffer[: len(out)] = out
-        return len(out)
 
 
 def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int, int]]:

@@ -187,8 +187,8 @@ def test_explain_shows_each_field_and_its_rule(capsys: pytest.CaptureFixture[str
     """All fields of a combined line are there, with class and treatment of fields.toml."""
     rows = explained(LINE, capsys)
     assert {name: row["rule"] for name, row in rows.items()} == {
-        "client": "address", "ident": "drop", "user": "drop", "time": "when", "path": "route", "query": "parameters",
-        "status": "status", "bytes": "measure", "referrer": "referrer", "agent": "agent",
+        "client": "address", "ident": "drop", "user": "drop", "time": "when", "method": "drop", "path": "route",
+        "query": "parameters", "protocol": "drop", "status": "status", "bytes": "measure", "referrer": "referrer", "agent": "agent",
     }  # fmt: skip
     assert rows["path"]["gives"] == {"route": "/kb/setup"}
     assert rows["referrer"]["gives"] == {"medium": "search", "domain": "google.com"}
@@ -201,7 +201,7 @@ def test_explain_never_read_what_is_dropped(capsys: pytest.CaptureFixture[str]) 
     rows = explained(LINE, capsys)
     assert rows["user"]["read"] is None
     assert rows["query"]["read"] == "utm_source=news"
-    assert rows["client"]["gives"]["network"] == "keyed hash, in flight only"  # type: ignore[index]
+    assert rows["client"]["gives"]["network"] == "(keyed hash, in flight only)"  # type: ignore[index]
     given = json.dumps([row["gives"] for row in rows.values()])
     assert [word for word in ("maxine", "customer", "198.51") if word in given] == []
 
@@ -225,7 +225,20 @@ def test_explain_is_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_explain_shows_fields_in_the_order_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Fields come as they stand in the line, each time."""
-    ordered = ["client", "ident", "user", "time", "path", "query", "status", "bytes", "referrer", "agent"]
+    ordered = [
+        "client",
+        "ident",
+        "user",
+        "time",
+        "method",
+        "path",
+        "query",
+        "protocol",
+        "status",
+        "bytes",
+        "referrer",
+        "agent",
+    ]
     assert list(explained(LINE, capsys)) == ordered
 
 

@@ -28,7 +28,7 @@ from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
 from pipeline.run import chosen_database, chosen_policy, prepare
-from pipeline.source import CHUNK, find
+from pipeline.source import find
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.stages import Chunk, Events, PseudonymousEvents, Range, Sealed
@@ -201,7 +201,9 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The job of a run over a small sample."""
     sample, policy = ROOT / "sample_logs" / "vhost_combined" / "input.log", ROOT / "sample_logs" / "crowdlog.toml"
     wanted = Wanted((str(sample),), tmp_path_factory.mktemp("out"), policy=policy)
-    made, _ = prepare(wanted, chosen_policy(wanted), chosen_database(wanted), find(wanted.inputs), 1_800_000_000, CHUNK)
+    made, _ = prepare(
+        wanted, chosen_policy(wanted), chosen_database(wanted), find(wanted.inputs), 1_800_000_000, engine(wanted)
+    )
     return made
 
 
@@ -320,7 +322,7 @@ class Recording(PipelineRunner):
 @pytest.fixture(scope="module")
 def graph(job: Job, launcher: Launcher) -> Graph:
     """The graph of flow.py, with options as a run has them."""
-    _, options, _ = engine(Wanted(("x",), Path("out")))
+    options = engine(Wanted(("x",), Path("out"))).options
     pipeline = beam.Pipeline(runner=Recording(), options=options)
     flow(pipeline, job, launcher.key, launcher.reporter)
     return Graph(pipeline, pipeline.to_runner_api())
@@ -446,7 +448,7 @@ def test_key_in_the_graph_would_be_found(job: Job, launcher: Launcher, where: st
     """The hunt finds a key that a DoFn holds, in Beam's compressed pickle too, and one in an option."""
     key = secrets.token_bytes(keys.SIZE)
     flags = [f"--job_name={key.hex()}"] if where == "option" else []
-    _, options, _ = engine(Wanted(("x",), Path("out"), beam=tuple(flags)))
+    options = engine(Wanted(("x",), Path("out"), beam=tuple(flags))).options
     pipeline = beam.Pipeline(runner=Recording(), options=options)
     leaking = replace(job, forced_site=key if where == "field" else None)  # type: ignore[arg-type]
     flow(pipeline, leaking, launcher.key, launcher.reporter)

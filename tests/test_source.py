@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import source
+from pipeline import unpack
 from pipeline.source import Bounded, Input, Read, cut, digest, find, head, plan
 from schemas.stages import Chunk, Range
 from schemas.trouble import Trouble
@@ -309,5 +309,5 @@ def test_ranges_cover_each_file_once_largest_first(sizes: list[tuple[int, bool]]
 def test_gzip_of_the_standard_library_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without isal .gz files are read all the same."""
     monkeypatch.setitem(sys.modules, "isal", None)
-    assert type(source.igzip_open(io.BytesIO(b""))) is gzip.GzipFile
+    assert type(unpack.igzip_open(io.BytesIO(b""))) is gzip.GzipFile
     assert unpacked(gzip.compress(MEMBERS[0]), ".gz") == MEMBERS[0]

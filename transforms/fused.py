@@ -1,7 +1,5 @@
 """Fused: several steps as one stage, so that what is between them never is an element of any engine."""
 
-from __future__ import annotations
-
 import collections.abc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args, get_origin, get_type_hints

@@ -1,7 +1,5 @@
 """Merge and Gather: partial tallies added up by number, then everything of one site in one place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import apache_beam as beam

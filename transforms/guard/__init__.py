@@ -1,7 +1,5 @@
 """Guard: the only stage that sees all of a site at once, and the only one that makes `Released`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import apache_beam as beam

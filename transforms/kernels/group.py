@@ -109,7 +109,7 @@ def add_up(
     and their sums, in ascending order of networks. One pass, since a cell needs to know only whom it saw last. The
     columns are used up: the results are views of their beginnings.
     """
-    if cell.size and not (0 <= cell.min() and cell.max() < cells):
+    if cell.size and not (cell.min() >= 0 and cell.max() < cells):
         raise ValueError(f"cells are in {cell.min()} .. {cell.max()}, expected 0 .. {cells - 1}")
     if not compiled():
         ids, first = _group_plainly((cell.astype(np.uint64) << np.uint64(32)) | network.astype(np.uint64))

@@ -1,0 +1,100 @@
+"""Remembered addresses: the treatment of addresses with what it gave before, for there are more of them than of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.policy import Site
+from transforms.distinct import Distinct, Source, Words
+from transforms.kernels.calls import ipv4
+from transforms.kernels.group import Index
+from transforms.partials import pair
+from transforms.treatments import address
+
+Codes = NDArray[np.int32]
+NOTES = (address.HOST_NAME, address.INVALID_ADDRESS)
+QUADS = 1 << 20  # dotted quads remembered, ~45 bytes each
+OTHERS = 1 << 16  # other texts remembered
+
+
+class Learned:
+    """What the treatment of addresses gave, in columns: 16 bytes, a country code, and 1 + the place in NOTES, or 0."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.tokens, self.countries = np.zeros((1024, 16), np.uint8), np.zeros(1024, np.int32)
+        self.noted = np.zeros(1024, np.int8)
+
+    def add(self, token: bytes | None, country: int, note: str | None) -> int:
+        """Remember one; returns its place."""
+        if self.count == len(self.noted):
+            for name in ("tokens", "countries", "noted"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        at = self.count
+        if token is not None:
+            self.tokens[at] = np.frombuffer(token, np.uint8)
+        self.countries[at], self.noted[at] = country, NOTES.index(note) + 1 if note else 0
+        self.count += 1
+        return at
+
+
+class Addresses:
+    """The treatment of addresses, remembered: dotted quads by number in a table of their own, all others by their text."""
+
+    def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site], trusted: bool) -> None:
+        self.treatment, self.words, self.sites = treatment, words, sites
+        self.takes = address.TAKES if trusted else address.TAKES[:1]  # without trusted proxies none is asked
+        self.clear()
+
+    def clear(self) -> None:
+        self.index, self.quads = Index(), Learned()
+        self.known: dict[tuple[Any, ...], int] = {}
+        self.others = Learned()
+
+    def __call__(self, source: Source, sites: Codes | int) -> tuple[Codes, NDArray[np.uint8], Codes, NDArray[np.int8]]:
+        """The number of each row, and uint8 [distinct, 16], country int32 [distinct], note int8 [distinct]."""
+        if self.index.count > QUADS or len(self.known) > OTHERS:
+            self.clear()
+        distinct = source.distinct(self.takes, sites)
+        tokens = np.zeros((distinct.size, 16), np.uint8)
+        countries, noted = np.zeros(distinct.size, np.int32), np.zeros(distinct.size, np.int8)
+        quads, others = self._quads(source, distinct), self._others(source, distinct)
+        for learned, (rows, at) in ((self.quads, quads), (self.others, others)):
+            tokens[rows], countries[rows], noted[rows] = learned.tokens[at], learned.countries[at], learned.noted[at]
+        return distinct.ids, tokens, countries, noted
+
+    def _is_quad(self, source: Source, distinct: Distinct) -> NDArray[np.int64]:
+        """int64 [distinct]: the number of a client that is a dotted quad and alone, else -1."""
+        numbers = np.append(ipv4(source.batch["client"].dictionary), -1)[distinct.codes["client"]]
+        return np.where(distinct.codes["forwarded"] < 0, numbers, -1) if "forwarded" in distinct.codes else numbers
+
+    def _quads(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], Codes]:
+        """(distinct rows that are dotted quads, their places in `quads`)."""
+        numbers = self._is_quad(source, distinct)
+        rows = np.flatnonzero(numbers >= 0)
+        at, fresh = self.index.number(pair(distinct.site[rows], numbers[rows]))
+        sites = distinct.site[rows[fresh]].tolist()
+        for number_of_site, quad in zip(sites, numbers[rows[fresh]].tolist(), strict=True):
+            self.quads.add(*self._treated(number_of_site, b"%d.%d.%d.%d" % tuple(quad.to_bytes(4, "big")), None))
+        return rows, at
+
+    def _others(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(distinct rows that are not dotted quads, their places in `others`)."""
+        rows = np.flatnonzero(self._is_quad(source, distinct) < 0)
+        places = []
+        for row in distinct.rows(source, rows):
+            if row not in self.known:
+                self.known[row] = self.others.add(*self._treated(*row))
+            places.append(self.known[row])
+        return rows, np.array(places, np.int64)
+
+    def _treated(
+        self, number_of_site: int, client: bytes | None, forwarded: bytes | None = None
+    ) -> tuple[bytes | None, int, str | None]:
+        token, country, note = self.treatment.treat(client, forwarded, self.sites[number_of_site])
+        return token, self.words.code(country), note

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.run import Outcome
 
 SIDES = {
-    "before": "the log before {} is probably missing",
-    "after": "the log after {} is probably missing",
-    "both": "the logs on both sides of {} are probably missing",
+    "before": "the log before it is probably missing",
+    "after": "the log after it is probably missing",
+    "both": "the logs before and after it are probably missing",
 }
 
 
@@ -63,14 +63,17 @@ def counted(record: Mapping[str, Any]) -> str:
 
 
 def periods(record: Mapping[str, Any]) -> list[str]:
-    """Which periods of which site."""
+    """Which periods of which sites; sites that published the same ones share a line."""
     dates: dict[tuple[str, str], set[str]] = defaultdict(set)
     for period in record["periods"]:
         if period["rows"]:
             dates[period["site"], period["grain"]].add(period["date"] + (" (partial)" if period["partial"] else ""))
+    sites: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (site, grain), found in sorted(dates.items()):
+        sites[grain, tuple(sorted(found))].append(site)
     return [
-        f"{site}: {plural(len(found), grain)}: {shortened(sorted(found))}"
-        for (site, grain), found in sorted(dates.items())
+        f"{shortened(names)}: {plural(len(found), grain)}: {shortened(found)}"
+        for (grain, found), names in sites.items()
     ]
 
 
@@ -97,12 +100,13 @@ def held_back(record: Mapping[str, Any]) -> list[str]:
     if sites.get("open"):
         found.append(f"{sites['open']:,} events of periods that are not closed yet (3 hours after their end)")
     published = {(period["site"], period["date"]) for period in record["periods"]}
-    for site, dates in record["missing"].items():
-        for date, side in sorted(dates.items()):
+    uncovered: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for site, dates in sorted(record["missing"].items()):
+        for date, side in dates.items():
             if (site, date) not in published:
-                found.append(
-                    f"{site} {date} is not covered: {SIDES[side].format('it')}; --partial publishes it as it is"
-                )
+                uncovered[date, side].append(site)
+    for (date, side), names in sorted(uncovered.items()):
+        found.append(f"{date} of {shortened(names)} is not covered: {SIDES[side]}; --partial publishes it as it is")
     if sites.get("published_before"):
         found.append(f"{sites['published_before']:,} events of periods that are published already")
     return found
@@ -121,6 +125,6 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def shortened(words: list[str]) -> str:
+def shortened(words: Sequence[str]) -> str:
     """A list for one line."""
     return ", ".join(words if len(words) <= 4 else [*words[:2], "…", words[-1]])

@@ -99,8 +99,8 @@ def main() -> None:
     for name in formats():
         with tempfile.TemporaryDirectory() as folder:
             for file, content in stages(name, Path(folder)).items():
-                (SAMPLES / name / file).write_text(content, encoding="utf-8")
-                print(f"sample_logs/{name}/{file}: {len(content):,} characters")
+                (SAMPLES / name / "expected" / file).write_text(content, encoding="utf-8")
+                print(f"sample_logs/{name}/expected/{file}: {len(content):,} characters")
 
 
 if __name__ == "__main__":

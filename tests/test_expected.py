@@ -12,4 +12,4 @@ import pytest
 def test_every_stage_gives_what_was_expected(name: str, tmp_path: Path) -> None:
     """Events, pseudonymous events, counts and published rows of a sample are those on file."""
     for file, content in expected.stages(name, tmp_path / "out").items():
-        assert content == (expected.SAMPLES / name / file).read_text(encoding="utf-8"), f"{name}/{file}"
+        assert content == (expected.SAMPLES / name / "expected" / file).read_text(encoding="utf-8"), f"{name}/{file}"

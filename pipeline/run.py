@@ -190,8 +190,9 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     from pipeline.flow import flow
     from transforms.kernels import calls
 
-    calls.warm()  # once, before workers start: each would compile for itself
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
+    progress.stage("getting ready; the first run on a machine compiles its kernels, which takes some seconds")
+    calls.warm()  # once, before workers start: each would compile for itself
     try:
         with Launcher(progress, wanted.key_ref) as launcher:
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)

@@ -188,7 +188,8 @@ def test_explain_shows_each_field_and_its_rule(capsys: pytest.CaptureFixture[str
     rows = explained(LINE, capsys)
     assert {name: row["rule"] for name, row in rows.items()} == {
         "client": "address", "ident": "drop", "user": "drop", "time": "when", "method": "drop", "path": "route",
-        "query": "parameters", "protocol": "drop", "status": "status", "bytes": "measure", "referrer": "referrer", "agent": "agent",
+        "query": "parameters", "protocol": "drop", "status": "status", "bytes": "measure",
+        "referrer": "referrer", "agent": "agent",
     }  # fmt: skip
     assert rows["path"]["gives"] == {"route": "/kb/setup"}
     assert rows["referrer"]["gives"] == {"medium": "search", "domain": "google.com"}

@@ -188,13 +188,14 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     import apache_beam as beam
 
     from pipeline.flow import flow
+    from pipeline.loopback import loopback_only
     from transforms.kernels import calls
 
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
     progress.stage("getting ready; the first run on a machine compiles its kernels, which takes some seconds")
     calls.warm()  # once, before workers start: each would compile for itself
     try:
-        with Launcher(progress, wanted.key_ref) as launcher:
+        with Launcher(progress, wanted.key_ref) as launcher, loopback_only():
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             flow(pipeline, job, launcher.key, launcher.reporter)
             pipeline.run().wait_until_finish()

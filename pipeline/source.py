@@ -55,7 +55,7 @@ def find(patterns: Sequence[str]) -> list[Input]:
 def _expand(pattern: str) -> list[str]:
     if pattern == "-":
         raise Trouble(
-            "E201", "standard input has no end that a run can publish up to; give files (scrub and explain read -)"
+            "E201", "standard input has no end that a run can publish up to; give files"
         )
     if pattern.startswith(REMOTE):
         found = _remote_paths(pattern)

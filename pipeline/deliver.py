@@ -96,7 +96,11 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
         staged = [
             Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]
         ]
-        check(job, record, staged)
+        try:
+            check(job, record, staged)
+        except Trouble as trouble:  # the counts and the shapes of rejects are needed most now
+            publish.write_run(root, job.run_id, {**record, "refused": trouble.code})
+            raise
         if job.preview:
             publish.preview(root, job.run_id, staged)
         elif staged:
@@ -126,7 +130,8 @@ def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
         raise Trouble(
             "E305",
             f"{rejected:,} of {read:,} lines were rejected ({rejected / read:.1%}), more than --max-reject-rate"
-            f" {job.max_reject_rate:g} allows; nothing was published. Is --format right?",
+            f" {job.max_reject_rate:g} allows; nothing was published."
+            f" Is --format right? Their shapes are in {job.root}/internal/runs/{job.run_id}/run.json",
         )
 
 

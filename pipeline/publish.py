@@ -99,6 +99,8 @@ def _promote(root: Path, entry: Entry) -> None:
         if target.exists():
             _expect(target, file.sha256, "changed since it was published: restore it from a backup")
             continue
+        if not source.is_file():
+            raise Trouble("E405", f"{target} is missing: restore it from a backup")
         _expect(source, file.sha256, "changed since it was staged")
         make_folder(root, *target.parent.relative_to(root).parts, mode=PUBLIC_FOLDER)
         os.chmod(source, PUBLIC_FILE & ~_umask())

@@ -54,9 +54,7 @@ def find(patterns: Sequence[str]) -> list[Input]:
 
 def _expand(pattern: str) -> list[str]:
     if pattern == "-":
-        raise Trouble(
-            "E201", "standard input has no end that a run can publish up to; give files"
-        )
+        raise Trouble("E201", "standard input has no end that a run can publish up to; give files")
     if pattern.startswith(REMOTE):
         found = _remote_paths(pattern)
     elif os.path.isdir(pattern):

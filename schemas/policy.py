@@ -31,6 +31,7 @@ K_DEFAULT = 10
 PARTNER_FLOOR = 50
 SITE_NAME = re.compile(r"[a-z0-9-]+")
 ROUTE = re.compile(r"(/([^/{}?#\s]|\{[a-z*]+\})*)+")
+NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 PARAMETER_TYPES = ("int", "word")
 
 
@@ -138,6 +139,9 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     names = [site.name for site in sites]
     for name in names:
         expect(where, f"the site {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
+    hosts = [host for site in sites for host in site.hosts]
+    for host in hosts:
+        expect(where, f"the host {host!r} is declared", hosts.count(host), "1 time", hosts.count(host) == 1)
     return Policy(
         k, timezone, chosen, _ip(where, subtable(where, data, "ip")), _geo(where, subtable(where, data, "geo")), sites,
         known, _retention(where, subtable(where, data, "retention")),
@@ -169,11 +173,15 @@ def _ip(where: str, data: Mapping[str, Any]) -> Ip:
     for key, listed in networks.items():
         for network in listed:
             try:
-                ipaddress.ip_network(network)
+                length = ipaddress.ip_network(network).prefixlen
             except (ValueError, TypeError):
                 raise DeclarationError(
                     f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'"
                 ) from None
+            if key == "nat64":
+                expect(
+                    where, "ip.nat64", network, f"a prefix of {NAT64_LENGTHS} bits (RFC 6052)", length in NAT64_LENGTHS
+                )
     return Ip(treatment, **networks)
 
 

@@ -26,9 +26,7 @@ def served() -> tuple[grpc.Server, int]:
     """A server as Beam's GrpcServer starts it: a port on every interface, and the artifact service."""
     server = grpc.server(thread_pool_executor.shared_unbounded_instance())
     port = server.add_insecure_port("[::]:0")
-    api_grpc.add_ArtifactRetrievalServiceServicer_to_server(
-        ArtifactRetrievalService(file_reader=read_file), server
-    )
+    api_grpc.add_ArtifactRetrievalServiceServicer_to_server(ArtifactRetrievalService(file_reader=read_file), server)
     server.start()
     return server, port
 

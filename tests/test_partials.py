@@ -26,7 +26,8 @@ event = st.tuples(
 
 
 def build(events: list[Event]) -> Partial:
-    """A Partial by plain Python: the independent route."""
+    """A Partial by plain Python: the independent route. Tokens are made for a site, as the network key does."""
+    events = [(*e[:4], e[4] and bytes(b ^ (0x40 * e[1]) for b in e[4]), e[5]) for e in events]
     cells = sorted({e[:4] for e in events})
     words = sorted({w for c in cells for w in c[3] if w})
     networks = sorted({e[4] for e in events if e[4]})
@@ -96,3 +97,11 @@ def test_small_types_hold_the_values(top: int) -> None:
     part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1)])
     part.pair_hits = np.array([top], np.int64)
     assert partials.from_bytes(partials.to_bytes(part)).pair_hits.tolist() == [top]
+
+
+def test_network_of_two_sites_is_refused() -> None:
+    """A token that stands under two sites was not made for one: it must not be counted for the wrong one."""
+    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1), (0, 1, 0, ("a", ""), b"n" * 16, 1)])
+    part.pair_network[:] = 0
+    with pytest.raises(ValueError, match="two sites"):
+        list(partials.split(part, 1))

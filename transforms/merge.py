@@ -28,7 +28,7 @@ def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch],
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    WAITING = 16 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
+    WAITING = 32 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
 
     def __init__(self, key: KeyReference, shares: int) -> None:
         self.key, self.floor = key, self.WAITING // shares

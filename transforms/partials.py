@@ -133,43 +133,51 @@ def _shifted(columns: Sequence[NDArray[np.integer]], sizes: Sequence[int]) -> Co
 def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
     """(site number, part number, Partial) for each site and each of `parts` shares of the neighbourhoods.
 
-    A neighbourhood is in one part only, so counts of distinct networks and neighbourhoods add up over parts. The measures
-    of a cell stand in one of the parts in which it occurs.
+    A neighbourhood is in one part only, so counts of distinct networks and neighbourhoods add up over parts; a network is
+    of one site, for its hash is. The measures of a cell stand in one of the parts in which it occurs.
     """
     if not len(whole.cells):
         return
-    share = (whole.networks[:, 0] % np.uint64(parts)).astype(np.int64)
-    bin_of_pair = whole.cells[whole.pair_cell, SITE].astype(np.int64) * parts + share[whole.pair_network]
-    home = whole.cells[:, SITE].astype(np.int64) * parts
+    share = (whole.networks[:, 0] % np.uint64(parts)).astype(np.int32)
+    site = whole.cells[:, SITE]
+    bins = (int(site.max()) + 1) * parts
+    bin_of_pair = site[whole.pair_cell] * np.int32(parts) + share[whole.pair_network]
+    bin_of_network = np.zeros(len(whole.networks), np.int32)
+    bin_of_network[whole.pair_network] = bin_of_pair
+    if not np.array_equal(bin_of_network[whole.pair_network], bin_of_pair):
+        raise ValueError("a network is of two sites, expected one: its hash is made for a site")
+    home = site * np.int32(parts)
     home[whole.pair_cell[::-1]] = bin_of_pair[::-1]  # the first pair of a cell wins
-    order, bounds = order_by(bin_of_pair.astype(np.int32), int(home.max()) // parts * parts + parts)
-    for bin_ in np.union1d(home, np.flatnonzero(np.diff(bounds))):
+    pairs, pair_bounds = order_by(bin_of_pair, bins)
+    networks, network_bounds = order_by(bin_of_network, bins)
+    rank = np.empty(len(networks), np.int32)  # of a network among those of its bin
+    rank[networks] = np.arange(len(networks)) - network_bounds[bin_of_network[networks]]
+    for bin_ in np.union1d(home, np.flatnonzero(np.diff(pair_bounds))).tolist():
+        chosen = pairs[pair_bounds[bin_] : pair_bounds[bin_ + 1]]
+        tokens = whole.networks[networks[network_bounds[bin_] : network_bounds[bin_ + 1]]]
         yield (
-            int(bin_) // parts,
-            int(bin_) % parts,
-            _select(whole, order[bounds[bin_] : bounds[bin_ + 1]], home == bin_),
+            bin_ // parts,
+            bin_ % parts,
+            _select(whole, chosen, home == bin_, tokens, rank[whole.pair_network[chosen]]),
         )
 
 
-def _select(whole: Partial, pairs: Codes, at_home: NDArray[np.bool_]) -> Partial:
+def _select(
+    whole: Partial, pairs: Codes, at_home: NDArray[np.bool_], networks: NDArray[np.uint64], pair_network: Codes
+) -> Partial:
     """The cells that have one of the pairs or are at home here, with measures only where they are at home."""
     wanted = at_home.copy()
     wanted[whole.pair_cell[pairs]] = True
     cells = np.flatnonzero(wanted)
-    new_cell = np.full(len(whole.cells), -1, np.int32)
-    new_cell[cells] = np.arange(len(cells), dtype=np.int32)
-    seen = np.zeros(len(whole.networks), bool)
-    seen[whole.pair_network[pairs]] = True
-    used = np.flatnonzero(seen)
-    new_network = np.cumsum(seen, dtype=np.int32) - np.int32(1)
+    new_cell = np.cumsum(wanted, dtype=np.int32) - np.int32(1)
     return compact_words(
         Partial(
             whole.words,
             whole.cells[cells],
             whole.measures[cells] * at_home[cells, None],
-            whole.networks[used],
+            networks,
             new_cell[whole.pair_cell[pairs]],
-            new_network[whole.pair_network[pairs]],
+            pair_network,
             whole.pair_hits[pairs],
         )
     )

@@ -197,7 +197,7 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     try:
         with Launcher(progress, wanted.key_ref) as launcher, loopback_only():
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
-            flow(pipeline, job, launcher.key, launcher.reporter)
+            flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None)
             pipeline.run().wait_until_finish()
     except Trouble:
         raise

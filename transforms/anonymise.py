@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
+from itertools import repeat
 from types import ModuleType
 from typing import Any
 
@@ -67,20 +68,26 @@ class Memo:
     """A treatment of distinct values, remembered; values are dropped all at once when there are too many."""
 
     def __init__(self, treat: Callable[..., tuple[int, ...]], width: int) -> None:
-        self.treat, self.width = treat, width
-        self.known: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self.treat = treat
+        self.known: dict[tuple[Any, ...], int] = {}
+        self.given = np.zeros((1024, width), np.int32)
 
     def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Codes:
         """int32 [rows, width]: what the treatment gives, as codes."""
         if len(self.known) > MEMO:
             self.known.clear()
-        known, out = self.known, []
-        for row in rows:
-            given = known.get(row)
-            if given is None:
-                given = known[row] = self.treat(*row)
-            out.append(given)
-        return np.array(out, np.int32).reshape(len(rows), self.width)
+        at = np.fromiter(map(self.known.get, rows, repeat(-1)), np.int64, len(rows))
+        for i in np.flatnonzero(at < 0).tolist():
+            at[i] = self._learn(rows[i])
+        return self.given[at]
+
+    def _learn(self, row: tuple[Any, ...]) -> int:
+        place = len(self.known)
+        if place == len(self.given):
+            self.given = np.concatenate([self.given, np.zeros_like(self.given)])
+        self.given[place] = self.treat(*row)
+        self.known[row] = place
+        return place
 
 
 WORDED = ("route", "parameters", "referrer", "agent")  # treatments that turn values into words

@@ -44,10 +44,7 @@ class StageSite(beam.DoFn):
     def process(self, site: tuple[SiteRelease, Accounts]) -> Iterable[tuple[int, bytes]]:
         released, accounts = site
         with only_codes():
-            if committed(Path(self.root), self.run_id):  # a replay behind the commit has nothing to add
-                staged: list[Staged] = []
-            else:
-                staged = [sink.stage(Path(self.root), self.run_id, self.folder, one) for one in released.released]
+            staged = [sink.stage(Path(self.root), self.run_id, self.folder, one) for one in released.released]
             record = {
                 "site": released.site,
                 "counts": released.counts,

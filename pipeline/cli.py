@@ -6,6 +6,8 @@ import argparse
 import json
 import logging
 import os
+import resource
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
         return trouble.exit
     except KeyboardInterrupt:
-        print("crowdlog: stopped; nothing was published", file=sys.stderr)
+        print("crowdlog: stopped; the next run does what was not committed", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -145,9 +147,16 @@ def dispatch(arguments: list[str]) -> int:
     return {"run": run_command, "explain": explain_command}[options.command](options, tuple(beam))
 
 
+def stop(_: int, __: object) -> NoReturn:
+    """SIGTERM, as systemd sends it, is Ctrl-C: the run ends in order."""
+    raise KeyboardInterrupt
+
+
 def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     """`crowdlog run`."""
     check_run(options)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # a core holds raw lines
+    signal.signal(signal.SIGTERM, stop)
     from pipeline.options import Wanted
     from pipeline.run import run
     from pipeline.summary import summary

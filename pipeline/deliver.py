@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -11,8 +12,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline import conservation, publish, sink
-from pipeline.entry import FileRead
-from pipeline.job import Job
+from pipeline.entry import FileRead, Period
+from pipeline.job import InputDigest, Job
 from pipeline.ledger import Ledger
 from pipeline.sink import Staged
 from schemas.stages import Accounts
@@ -40,6 +41,7 @@ class StageSite(beam.DoFn):
 
     def __init__(self, job: Job) -> None:
         self.root, self.run_id, self.folder = job.root, job.run_id, job.folder
+        self.first_site = job.policy.all_sites[0].name
 
     def process(self, site: tuple[SiteRelease, Accounts]) -> Iterable[tuple[int, bytes]]:
         released, accounts = site
@@ -51,7 +53,8 @@ class StageSite(beam.DoFn):
                 "periods": released.periods,
                 "missing": released.missing,
                 "staged": [{**asdict(one), "date": one.date.isoformat()} for one in staged],
-                "accounts": accounting.to_bytes(accounts).decode(),
+                # every site has been told the same accounts: one of them passes them on
+                "accounts": accounting.to_bytes(accounts).decode() if released.site == self.first_site else None,
             }
             yield TOGETHER, json.dumps(record).encode()
 
@@ -77,7 +80,8 @@ class Commit(beam.DoFn):
         _, contents = together
         with only_codes():
             sites = sorted((json.loads(content) for content in contents), key=lambda record: record["site"])
-            yield finish(self.job, sites, accounting.from_bytes(sites[0]["accounts"].encode()))
+            accounts = next(site["accounts"] for site in sites if site["accounts"])
+            yield finish(self.job, sites, accounting.from_bytes(accounts.encode()))
 
 
 def committed(root: Path, run_id: str) -> bool:
@@ -93,30 +97,48 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
         staged = [
             Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]
         ]
+        publish.write_run(root, job.run_id, record)  # before the commit: behind it nothing may be missing
         try:
             check(job, record, staged)
+            _commit(root, job, record, staged, accounts)
         except Trouble as trouble:  # the counts and the shapes of rejects are needed most now
             publish.write_run(root, job.run_id, {**record, "refused": trouble.code})
             raise
-        if job.preview:
-            publish.preview(root, job.run_id, staged)
-        elif staged:
-            publish.commit(
-                root,
-                staged,
-                run_id=job.run_id,
-                profile=job.profile,
-                committed=job.committed,
-                provenance=job.provenance,
-                files_read=files_read(job, accounts),
-                files_skipped=job.skipped,
-            )
-        publish.write_run(root, job.run_id, record)
     return sum(len(site["periods"]) for site in sites)
+
+
+def _commit(root: Path, job: Job, record: dict[str, Any], staged: list[Staged], accounts: Accounts) -> None:
+    """Publish, or show, what was staged."""
+    if job.preview:
+        publish.preview(root, job.run_id, staged)
+    elif record["periods"]:
+        publish.commit(
+            root,
+            staged,
+            run_id=job.run_id,
+            profile=job.profile,
+            committed=job.committed,
+            provenance=job.provenance,
+            files_read=files_read(job, accounts),
+            files_skipped=job.skipped,
+            silent=[silent(period) for period in record["periods"] if not period["cells"]],
+            zones={site.name: site.timezone for site in job.policy.all_sites},
+        )
+
+
+def silent(period: dict[str, Any]) -> Period:
+    """The ledger's record of a period in which nothing concerned a table."""
+    date = dt.date.fromisoformat(period["date"])
+    return Period(period["site"], period["table"], period["grain"], date, 0, 0, 0, period["partial"])
 
 
 def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
     """Refuse what does not add up, and a log of which too little could be read."""
+    for source in job.inputs:
+        if source.inode is not None and moved(source):
+            raise Trouble(
+                "E303", f"{source.path} was rotated or cut while it was read: run again; nothing was published"
+            )
     written: Counter[str] = Counter()
     for one in staged:
         written[one.table] += one.events
@@ -132,13 +154,22 @@ def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
         )
 
 
+def moved(source: InputDigest) -> bool:
+    """Whether another file stands at the path now, or the file is shorter: then it is not what was hashed."""
+    try:
+        now = os.stat(source.path)
+    except OSError:
+        return True
+    return now.st_ino != source.inode or now.st_size < source.bytes
+
+
 def files_read(job: Job, accounts: Accounts) -> list[FileRead]:
     """The files of this run as the ledger keeps them."""
     days: dict[int, dict[str, dict[dt.date, int]]] = {}
     for (file, site, day), count in accounts.days.items():
         days.setdefault(file, {}).setdefault(site, {})[as_date(day)] = count
     return [
-        FileRead(one.sha256, one.bytes, first, last, days.get(number, {}))
+        FileRead(one.sha256, one.bytes, first, last, days.get(number, {}), job.assigned)
         for number, one in enumerate(job.inputs)
         for first, last in [accounts.edges.get(number, (None, None))]
     ]

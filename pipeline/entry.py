@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from schemas.load import GRAINS
@@ -55,7 +55,7 @@ class Period:
 class FileRead:
     """An input file that was read in full: sha256 and bytes as stored, extreme event times (seconds since the epoch).
 
-    `days` are the events by site and the site's own date.
+    `days` are the events by site and the site's own date; `assigned` is a digest of what decides on both.
     """
 
     sha256: str
@@ -63,6 +63,7 @@ class FileRead:
     first: int | None
     last: int | None
     days: Mapping[str, Mapping[dt.date, int]]
+    assigned: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class Provenance:
 class Entry:
     """One commit. `previous` is the sha256 of the bytes of the entry before it, `committed` an ISO 8601 time.
 
-    `files_skipped` are the digests of input files that earlier entries list as read and that this run did not read.
+    `files_skipped` are the digests of input files that earlier entries list as read and that this run did not read;
+    `zones` the time zone of each site.
     """
 
     number: int
@@ -105,6 +107,7 @@ class Entry:
     files_skipped: tuple[str, ...]
     periods: tuple[Period, ...]
     files: tuple[PublishedFile, ...]
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.profile not in FOLDERS or not RUN_ID.fullmatch(self.run_id):
@@ -149,6 +152,7 @@ def from_bytes(content: bytes) -> Entry:
         files_skipped=tuple(_text(digest) for digest in data["files_skipped"]),
         periods=tuple(Period(**{**one, "date": dt.date.fromisoformat(one["date"])}) for one in data["periods"]),
         files=tuple(PublishedFile(**file) for file in data["files"]),
+        zones={_text(site): _text(zone) for site, zone in data["zones"].items()},
     )
 
 

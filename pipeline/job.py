@@ -13,17 +13,19 @@ from transforms.guard import Calendar
 
 @dataclass(frozen=True)
 class InputDigest:
-    """An input file as it is read: its name for messages, sha256 and size in bytes."""
+    """An input file as it is read: its path, sha256 and size in bytes, and its inode number where it has one."""
 
-    name: str
+    path: str
     sha256: str
     bytes: int
+    inode: int | None
 
 
 @dataclass(frozen=True)
 class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
-    that are not; `repeated` counts files with the bytes of another.
+    that are not; `repeated` counts files with the bytes of another; `assigned` is a digest of what assigns an event to
+    a site and a day.
     """
 
     root: str
@@ -40,6 +42,7 @@ class Job:
     inputs: tuple[InputDigest, ...]
     skipped: tuple[str, ...]
     repeated: int
+    assigned: str
     ranges: tuple[Range, ...]
     directives: dict[str, str]
     shares: int

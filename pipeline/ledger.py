@@ -99,14 +99,20 @@ class Ledger:
         """sha256 → the file, as the latest entry has it."""
         return {file.sha256: file for entry in self.entries for file in entry.files_read}
 
-    def skippable(self, profile: str, digest: str, tables_by_site: Mapping[str, Mapping[str, str]]) -> bool:
+    def zones(self, profile: str) -> dict[str, str]:
+        """The time zone in which each site was published last."""
+        return {site: zone for entry in self.entries if entry.profile == profile for site, zone in entry.zones.items()}
+
+    def skippable(
+        self, profile: str, digest: str, tables_by_site: Mapping[str, Mapping[str, str]], assigned: str = ""
+    ) -> bool:
         """Whether a file can add nothing: it was read in full, and all its days are published for every table.
 
-        `tables_by_site` has the grain of each table of each site. A file without events, or with a site that is not
-        in there, is read again: the policy may have changed.
+        `tables_by_site` has the grain of each table of each site. A file without events, with a site that is not in
+        there, or whose events were `assigned` to sites and days in another way, is read again.
         """
         file = self._read.get(digest)
-        if file is None or not any(file.days.values()):
+        if file is None or file.assigned != assigned or not any(file.days.values()):
             return False
         return all(
             site in tables_by_site

@@ -40,6 +40,7 @@ def commit(
     files_read: Iterable[FileRead],
     files_skipped: Iterable[str] = (),
     silent: Iterable[Period] = (),
+    zones: Mapping[str, str] | None = None,
 ) -> Entry:
     """Publish what a run has staged: write the ledger entry, then move the files to the release folder.
 
@@ -60,6 +61,7 @@ def commit(
         files_skipped=tuple(sorted(set(files_skipped))),
         periods=tuple(sorted([*(one.period for one in tables), *silent], key=lambda period: period.path)),
         files=tuple(PublishedFile(one.path, one.sha256, one.rows, one.bytes) for one in tables if one.rows),
+        zones=dict(sorted((zones or {}).items())),
     )
     _check_staging(root, entry)
     ledger = ledger.append(root, entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -32,6 +33,7 @@ from transforms.guard import Calendar
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError, compile_layout
 
+HEAD = 500  # lines by which a format is chosen
 RANGE = 256 << 20  # bytes of a Range at most
 
 
@@ -96,6 +98,8 @@ def prepare(
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
     grains = {site.name: {t.name: site.grain(t.name) for t in load.trends().tables} for site in policy.all_sites}
+    refuse_other_zones(policy, ledger.zones(wanted.profile))
+    assigned = assignment(wanted, policy)
     fresh: list[Input] = []
     digests: list[InputDigest] = []
     skipped: set[str] = set()
@@ -104,11 +108,11 @@ def prepare(
         sha256 = digest(source)
         if sha256 in {one.sha256 for one in digests} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
-        elif ledger.skippable(wanted.profile, sha256, grains):
+        elif ledger.skippable(wanted.profile, sha256, grains, assigned):
             skipped.add(sha256)
         else:
             fresh.append(source)
-            digests.append(InputDigest(source.name, sha256, source.size))
+            digests.append(InputDigest(source.place, sha256, source.size, source.inode))
     directives, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
     target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
@@ -128,6 +132,7 @@ def prepare(
         inputs=tuple(digests),
         skipped=tuple(sorted(skipped)),
         repeated=repeated,
+        assigned=assigned,
         ranges=tuple(plan(fresh, names, target)),
         directives=directives,
         shares=max(1, min(64, -(-total // engine.share))),
@@ -136,6 +141,26 @@ def prepare(
         provenance=provenance(policy, countries),
     )
     return job, fresh
+
+
+def assignment(wanted: Wanted, policy: Policy) -> str:
+    """sha256 of what decides to which site and day an event belongs."""
+    sites = [(site.name, site.hosts, site.timezone) for site in policy.all_sites]
+    formats = sorted((one.name, one.directive) for one in policy.formats.values())
+    return hashlib.sha256(
+        json.dumps([wanted.site, wanted.format or policy.format, sites, formats]).encode()
+    ).hexdigest()
+
+
+def refuse_other_zones(policy: Policy, published: Mapping[str, str]) -> None:
+    """A site whose days began at another hour would publish some hours twice and others never. Raises Trouble E403."""
+    for site in policy.all_sites:
+        if published.get(site.name, site.timezone) != site.timezone:
+            raise Trouble(
+                "E403",
+                f"site {site.name} was published in the time zone {published[site.name]}: its days cannot begin at another"
+                f" hour ({site.timezone}) now; give the site a new name",
+            )
 
 
 def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, str], list[str]]:
@@ -159,7 +184,7 @@ def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> t
 
 def detected(source: Input, layouts: Mapping[str, Any]) -> str:
     """The format of an input by its first lines; an empty one fits any."""
-    lines = [line for line in head(source) if line.strip()]
+    lines = [line for line in head(source) if line.strip()][:HEAD]
     if not lines:
         return next(iter(layouts))
     try:
@@ -220,4 +245,6 @@ def nothing_to_read(job: Job) -> dict[str, Any]:
     for counts in record["tables"].values():
         counts.update(dict.fromkeys(("published_before", "open", "partial", "eligible", "published", "withheld"), 0))
     publish.write_run(Path(job.root), job.run_id, record)
+    if job.preview:
+        publish.preview(Path(job.root), job.run_id, [])
     return record

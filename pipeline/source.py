@@ -36,11 +36,12 @@ class Input:
     path: str
     size: int
     packed: bool
+    inode: int | None = None
 
     @property
-    def name(self) -> str:
-        """The file's own name, for messages."""
-        return self.path.rsplit("/", 1)[-1]
+    def place(self) -> str:
+        """The path for workers, whose working folder may be another."""
+        return self.path if self.path.startswith(REMOTE) else os.path.abspath(self.path)
 
 
 # ---- Find -----------------------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def _look_at(path: str) -> Input:
         if packed and size == 0:
             raise Trouble("E303", f"{path}: a compressed file of 0 bytes is truncated")
         file.read(1)
-    return Input(path, size, packed)
+    return Input(path, size, packed, None if path.startswith(REMOTE) else os.stat(path).st_ino)
 
 
 def open_bytes(path: str) -> BinaryIO:
@@ -132,13 +133,12 @@ def head(source: Input, size: int = 96 << 10) -> list[bytes]:
     """The first whole lines of an input. Raises Trouble E303 when it cannot be unpacked that far."""
     with open_bytes(source.path) as raw:
         stream = Bounded(raw, Range(0, source.path, 0, source.size, ""))
-        start = b""
-        for block in stream.lines():
-            start += block
-            if len(start) >= size:
-                break
-    lines = start.split(b"\n")
-    return lines if len(lines) == 1 else lines[:-1]
+        for buffer, length, overlong in cut(stream.lines(), size):
+            if length:
+                return buffer[:length].tobytes().split(b"\n")[:-1]
+            if overlong:  # and nothing else: copytruncate leaves such a line in front of others, so this is the end
+                raise Trouble("E304", f"{source.path} has no line of at most 64 KiB")
+    return []
 
 
 # ---- Plan -----------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def plan(inputs: Sequence[Input], formats: Sequence[str], target: int) -> list[R
     for number, (source, format_) in enumerate(zip(inputs, formats, strict=True)):
         step = max(source.size, 1) if source.packed else target
         for start in range(0, source.size, step):
-            ranges.append(Range(number, source.path, start, min(start + step, source.size), format_))
+            ranges.append(Range(number, source.place, start, min(start + step, source.size), format_))
     return sorted(ranges, key=lambda r: (r.start - r.stop, r.file, r.start))
 
 
@@ -203,6 +203,8 @@ class Bounded:
         while True:
             block = self.raw.read(self.block)
             if not block:
+                if at < stop:
+                    raise Trouble("E303", f"{self.range.path} became shorter while it was read")
                 return
             begin, at = at, at + len(block)
             if skipping:

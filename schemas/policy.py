@@ -178,6 +178,10 @@ def _ip(where: str, data: Mapping[str, Any]) -> Ip:
                 raise DeclarationError(
                     f"{where}: ip.{key} is {network!r}, expected a network such as '10.0.0.0/8'"
                 ) from None
+            if key != "trusted_proxies":
+                expect(
+                    where, f"ip.{key}", network, "an IPv6 prefix of at most 96 bits", ":" in network and length <= 96
+                )
             if key == "nat64":
                 expect(
                     where, "ip.nat64", network, f"a prefix of {NAT64_LENGTHS} bits (RFC 6052)", length in NAT64_LENGTHS

@@ -69,7 +69,7 @@ POINTS = {
     "committed": ("pipeline.publish:_promote:1", True),
     "third-file-promoted": ("pipeline.publish:_umask:4", True),
     "promoted": ("pipeline.publish:_clear:1", True),
-    "manifest-written": ("pipeline.publish:write_run:1", True),
+    "manifest-written": ("pipeline.publish:discard:1", True),
 }
 
 
@@ -277,15 +277,15 @@ def test_stopped_run_publishes_nothing(log: Path, tmp_path: Path) -> None:
     finally:
         run.kill()
         run.wait(DEADLINE)
-    assert (run.returncode, said) == (130, b"crowdlog: stopped; nothing was published\n")
+    assert (run.returncode, said) == (130, b"crowdlog: stopped; the next run does what was not committed\n")
     assert (entries(killed.output), tree(killed.output / "release")) == (0, {})
     assert hunt(killed.output, killed.temporary) == []
     assert list(killed.temporary.glob("crowdlog-*")) == []
 
 
 def test_record_of_a_killed_run_is_not_missed(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Killed between ledger and run.json, a run is found to be complete: the next one has nothing new, and says so."""
-    killed = Killed(tmp_path).kill_at(log, "pipeline.publish:write_run:1")
+    """Killed behind its commit, a run is found to be complete: the next one has nothing new, and says so."""
+    killed = Killed(tmp_path).kill_at(log, "pipeline.publish:_clear:1")
     assert main(["run", str(log), "--output", str(killed.output), "--json"]) == 0
     out, err = capfd.readouterr()
     assert "nothing new to publish" in err

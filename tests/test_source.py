@@ -279,12 +279,12 @@ def test_grown_log_gives_no_line_that_began_later(tmp_path: Path) -> None:
 
 
 def test_head_gives_whole_lines(tmp_path: Path) -> None:
-    """What formats are guessed from ends with a whole line, unless there is but one."""
+    """What formats are guessed from are whole lines; those that are too long to be read are passed over."""
     path = tmp_path / "a.log"
-    path.write_bytes(b"one\ntwo\nthr")
-    assert head(find([str(path)])[0]) == [b"one", b"two"]
-    path.write_bytes(b"o")
-    assert head(find([str(path)])[0]) == [b"o"]
+    path.write_bytes(b"one\ntwo\nthree")
+    assert head(find([str(path)])[0]) == [b"one", b"two", b"three"]
+    path.write_bytes(bytes(2_000_000) + b"\none\n")
+    assert head(find([str(path)])[0]) == [b"one"]
 
 
 # ---- Plan -----------------------------------------------------------------------------------------------------------

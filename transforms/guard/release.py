@@ -105,17 +105,21 @@ class SiteGuard:
         counts["eligible" if chosen else state] += tallied.hits(leaves)
         if not chosen:
             return
+        decided = {
+            "site": self.site.name, "table": table.name, "grain": grain, "date": date.isoformat(), "events": 0, "rows": 0,
+            "withheld": 0, "generalised": 0, "cells": 0, "partial": state == "partial",
+        }  # fmt: skip
+        out.periods.append(decided)
+        if not len(leaves):  # decided as well, for ever: nothing of this period concerns the table
+            return
         released = self._released(tallied, table, date, leaves, state == "partial")
         counts["published"] += tallied.hits(leaves) - released.withheld
         counts["withheld"] += released.withheld
         out.released.append(released)
-        out.periods.append(
-            {
-                "site": self.site.name, "table": table.name, "grain": grain, "date": date.isoformat(),
-                "events": tallied.hits(leaves), "rows": released.rows.num_rows, "withheld": released.withheld,
-                "generalised": released.generalised, "cells": released.cells, "partial": released.partial,
-            }
-        )  # fmt: skip
+        decided |= {
+            "events": tallied.hits(leaves), "rows": released.rows.num_rows, "withheld": released.withheld,
+            "generalised": released.generalised, "cells": released.cells,
+        }  # fmt: skip
 
     def _released(
         self, tallied: Tallied, table: Table, date: dt.date, leaves: NDArray[np.int64], partial: bool
@@ -145,12 +149,15 @@ class Tallied:
         parts = [partials.from_batch(partials.of_table(batch, table)) for batch in shares]
         whole = partials.merge(parts, disjoint=True) if parts else partials.empty(1, measures)
         self.whole = whole
+        self.by_period = np.argsort(whole.cells[:, PERIOD], kind="stable")
+        self.periods = whole.cells[self.by_period, PERIOD]
         self.neighbourhood, _ = group(np.ascontiguousarray(whole.networks[:, 0]))
         self.order, self.bounds = order_by(whole.pair_cell, len(whole.cells))
 
     def leaves(self, period: int) -> NDArray[np.int64]:
         """Positions of the cells of a period."""
-        return np.flatnonzero(self.whole.cells[:, PERIOD] == period)
+        start, stop = np.searchsorted(self.periods, (period, period + 1))
+        return self.by_period[start:stop]
 
     def hits(self, leaves: NDArray[np.int64]) -> int:
         return int(self.whole.measures[leaves, 0].sum())

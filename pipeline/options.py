@@ -52,6 +52,7 @@ class Engine(NamedTuple):
 
     runner: Any
     options: Any
+    local: bool
     workers: int
     share: int
     chunk: int
@@ -73,10 +74,10 @@ def engine(wanted: Wanted) -> Engine:
     if any(flag.startswith(("--direct_running_mode", "--direct_num_workers")) for flag in flags):
         raise Trouble("E201", "--workers N sets Beam's running mode: its own workers would print what they read")
     if ours.runner.rsplit(".", 1)[-1] in LOCAL:
-        return Engine(*_local(wanted.workers, flags), wanted.workers, LOCAL_SHARE, ours.chunk_bytes)
+        return Engine(*_local(wanted.workers, flags), True, wanted.workers, LOCAL_SHARE, ours.chunk_bytes)
     if wanted.workers != 1:
         raise Trouble("E201", f"--workers is for the local engine; tell {ours.runner} its own way behind --")
-    return Engine(*_other(ours.runner, flags), OTHER_WORKERS, OTHER_SHARE, ours.chunk_bytes)
+    return Engine(*_other(ours.runner, flags), False, OTHER_WORKERS, OTHER_SHARE, ours.chunk_bytes)
 
 
 def _local(workers: int, flags: Sequence[str]) -> tuple[Any, Any]:

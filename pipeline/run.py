@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -220,7 +221,8 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
     progress.stage("getting ready; the first run on a machine compiles its kernels, which takes some seconds")
     calls.warm()  # once, before workers start: each would compile for itself
     try:
-        with Launcher(progress, wanted.key_ref) as launcher, loopback_only():
+        guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
+        with Launcher(progress, wanted.key_ref) as launcher, guarded:
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None)
             pipeline.run().wait_until_finish()

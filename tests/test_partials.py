@@ -105,3 +105,14 @@ def test_network_of_two_sites_is_refused() -> None:
     part.pair_network[:] = 0
     with pytest.raises(ValueError, match="two sites"):
         list(partials.split(part, 1))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(-(2**31), 2**31 - 1) | st.integers(-2, 2)] * 4), max_size=30))
+def test_rows_are_numbered_in_order_of_appearance(rows: list[tuple[int, int, int, int]]) -> None:
+    """Whatever the range of the columns: equal rows have one number, in the order in which rows appear."""
+    columns = np.array(rows, np.int32).reshape(-1, 4).T
+    ids, first = partials.number(columns)
+    seen = list(dict.fromkeys(rows))
+    assert ids.tolist() == [seen.index(row) for row in rows]
+    assert first.tolist() == [rows.index(row) for row in seen]

@@ -52,20 +52,30 @@ def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, NDArray[np.in
 
     Returns the number of each row, in order of first appearance, and the first row of each number.
     """
-    key: NDArray[np.uint64] | None = None
-    width = 1
+    key, width = np.zeros(0, np.int64), 0
     for column in columns:
         least = int(column.min()) if len(column) else 0
-        low = (column.astype(np.int64) - least).astype(np.uint64)
-        radix = int(low.max(initial=0)) + 1
-        if key is None:
-            key, width = low, radix
-        elif width * radix < 1 << 63:  # several columns in one key: one pass for all of them
-            key, width = key * np.uint64(radix) + low, width * radix
+        radix = int(column.max()) - least + 1 if len(column) else 1
+        if not width:
+            key, width = column.astype(np.int64), radix
         else:
-            key, width = pair(group(key)[0], low), 1 << 63
-    assert key is not None
-    return group(key)
+            if width * radix >= 1 << 62:  # too wide for one key: number what there is so far, and the column
+                (key, width), (column, radix), least = (
+                    _renumbered_rows(key),
+                    _renumbered_rows(column.astype(np.int64)),
+                    0,
+                )
+            key *= radix
+            key += column
+            width *= radix
+        key -= least
+    return group(key.view(np.uint64))
+
+
+def _renumbered_rows(values: Ints) -> tuple[Ints, int]:
+    """Values as numbers below the count of distinct ones, and that count: at most 2**31."""
+    ids, first = group(values.view(np.uint64))
+    return ids.astype(np.int64), len(first)
 
 
 def number_wide(tokens: NDArray[np.uint64]) -> tuple[Codes, NDArray[np.int64]]:

@@ -39,6 +39,10 @@ class Anonymise:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_bench": None}
 
+    def release(self) -> None:
+        """Forget what was remembered: the bundle is over, and merging needs the memory."""
+        self._bench = None
+
     def __call__(self, chunks: Iterator[Events]) -> Iterator[PseudonymousEvents]:
         if self._bench is None:
             self._bench = Bench(

@@ -9,6 +9,7 @@ from apache_beam.typehints.decorators import TypeCheckError
 
 from schemas.stages import Range, Sealed
 from schemas.trouble import only_codes
+from transforms.memory import give_back
 
 Step = Callable[[Iterator[Any]], Iterator[Any]]
 
@@ -65,3 +66,9 @@ class RunSteps(beam.DoFn):
                 stream = step(stream)
             for sealed in stream:
                 yield int(sealed.number), sealed.content
+
+    def finish_bundle(self) -> None:
+        """Emits nothing (not every engine would take it): gives memory back before the tallies are merged."""
+        for step in self.steps:
+            getattr(step, "release", int)()
+        give_back()

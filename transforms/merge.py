@@ -11,6 +11,7 @@ from schemas.trouble import only_codes
 from transforms import accounts as accounting
 from transforms import partials
 from transforms.keys import KeyReference, Seal
+from transforms.memory import give_back
 from transforms.tally import ACCOUNTS, PARTIAL
 
 
@@ -28,7 +29,7 @@ def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch],
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    WAITING = 32 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
+    WAITING = 16 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
 
     def __init__(self, key: KeyReference, shares: int) -> None:
         self.key, self.floor = key, self.WAITING // shares
@@ -51,6 +52,7 @@ class ArrowMerge(beam.CombineFn):
         return self.compact(held)[0]
 
     def _merged(self, held: list[bytes]) -> bytes:
+        give_back()
         with only_codes():
             seal = Seal(self.key.fetch())
             batches, total = open_all(seal, held)

@@ -23,6 +23,10 @@ class Parse:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_parsers": {}}
 
+    def release(self) -> None:
+        """Drop the working memory of the parsers: the bundle is over."""
+        self._parsers = {}
+
     def __call__(self, chunks: Iterator[Chunk]) -> Iterator[Events]:
         for chunk in chunks:
             yield self.parser(chunk.format).parse(chunk)

@@ -21,7 +21,7 @@ from transforms.partials import Partial
 from transforms.periods import first_day
 
 Codes = NDArray[np.int32]
-HELD_PAIRS = 2_000_000  # pairs of (cell, network) that a worker holds before it adds them up and lets them go
+HELD_PAIRS = 1_000_000  # pairs of (cell, network) that a worker holds before it adds them up and lets them go
 PARTIAL, ACCOUNTS = b"P", b"A"  # what a sealed content is
 
 

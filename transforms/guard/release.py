@@ -16,6 +16,7 @@ from schemas.stages import Accounts, Released
 from transforms import partials
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.kernels.group import group, order_by
+from transforms.memory import give_back
 from transforms.partials import KEYS, PERIOD
 from transforms.periods import classify, first_day, missing_side, span
 from transforms.tally import measures_of
@@ -84,6 +85,7 @@ class SiteGuard:
         days = [day for _, name, day in accounts.days if name == self.site.name]
         for number, table in enumerate(self.trends.tables):
             out.counts[table.name] = dict.fromkeys((*STATES, "published", "withheld"), 0)
+            give_back()
             tallied = Tallied(shares, number, len(measures_of(self.trends)))
             # every period of the input, also those in which nothing concerns the table: they are decided as well
             for period in sorted({int(first_day(day, self.site.grain(table.name))) for day in days}):

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +85,8 @@ def chosen_policy(wanted: Wanted) -> Policy:
 
 def chosen_database(wanted: Wanted) -> Countries:
     """The country database, opened and checked. Raises Trouble E203."""
-    path = wanted.geo_db or Path(str(resources.files("schemas") / "geo" / "dbip-country.mmdb"))
     try:
-        return Countries(str(path.absolute()))
+        return Countries(wanted.geo_db and wanted.geo_db.absolute())
     except GeographyError as error:
         raise Trouble("E203", str(error)) from None
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pipeline.unpack import BLOCK, PACKED, unpack
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
+from transforms.parsers.layout import LONGEST_LINE
+from transforms.parsers.text import end_of_lines
 
-LINE = 64 << 10  # a longer line is rejected, not read
 CHUNK = 16 << 20
 PADDING = 64
 NEWLINE = 10
@@ -255,7 +256,7 @@ def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int
             buffer[whole : whole + PADDING] = 0
             yield buffer, whole, overlong
             buffer, size, overlong = room_for(chunk_bytes), 0, 0
-        if len(rest) > LINE:
+        if len(rest) > LONGEST_LINE:
             overlong, skipping, rest = overlong + 1, True, rest[:0]
         buffer[: len(rest)] = rest
         size = len(rest)
@@ -268,16 +269,7 @@ def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int
 
 def room_for(size: int) -> Buffer:
     """An empty buffer for so many bytes and a block more."""
-    return np.empty(size + BLOCK + LINE + 2 * PADDING, np.uint8)
-
-
-def end_of_lines(text: Buffer) -> int:
-    """How many bytes of `text` are whole lines."""
-    for reach in (LINE, len(text)):  # mostly the last line is short
-        found = np.flatnonzero(text[-reach:] == NEWLINE)
-        if len(found):
-            return max(len(text) - reach, 0) + int(found[-1]) + 1
-    return 0
+    return np.empty(size + BLOCK + LONGEST_LINE + 2 * PADDING, np.uint8)
 
 
 def padded(lines: bytes) -> tuple[Buffer, int]:

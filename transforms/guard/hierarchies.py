@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 
-from schemas.load import shipped
+from transforms.geography import continents
 from transforms.treatments import route
 
 OTHER = "(other)"
 
 
-@cache
-def continents() -> Mapping[str, str]:
-    """ISO 3166-1 alpha-2 code → continent code in brackets, so that it is never taken for a country."""
-    return {
-        country: f"({name})"
-        for name, countries in shipped("continents.toml")["continent"].items()
-        for country in countries
-    }
-
-
 def of_country(country: str) -> list[str]:
-    return [continents()[country]] if country in continents() else []
+    """Its continent, in brackets so that it is never taken for a country."""
+    return [f"({continents()[country]})"] if country in continents() else []
 
 
 def of_status(status: str) -> list[str]:

@@ -172,7 +172,7 @@ def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
         lines = np.append(lines, np.uint8(10))
     start = 0
     while start < lines.size:
-        stop = start + _last_newline(lines[start : start + SIZE])
+        stop = start + end_of_lines(lines[start : start + SIZE])
         if stop == start:
             stop = start + SIZE
             while not (found := np.flatnonzero(lines[stop : stop + SIZE] == 10)[:1]).size:
@@ -185,7 +185,7 @@ def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
         start = stop
 
 
-def _last_newline(text: NDArray[np.uint8]) -> int:
+def end_of_lines(text: NDArray[np.uint8]) -> int:
     """How many bytes of `text` are whole lines."""
     for step in (LONGEST_LINE, text.size):  # mostly the last line is short
         found = np.flatnonzero(text[-step:] == 10)

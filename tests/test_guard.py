@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.load import Key, Table
+from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.guard.hierarchies import OTHER, ancestors
 from transforms.guard.release import published_count
@@ -29,20 +28,26 @@ SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), False, {}, 
 Hits = list[tuple[tuple[str, ...], int, int]]  # (label, network, hits); network // 10 is its neighbourhood
 
 
-def cells_of(hits: Hits) -> Cells:
-    """Leaf cells by plain Python; networks 0 to 99, ten to a neighbourhood."""
+def cells_of(hits: Hits, shares: int = 2) -> Cells:
+    """Leaf cells by plain Python; networks 0 to 99, ten to a neighbourhood, and neighbourhoods dealt out to shares."""
     labels = sorted({label for label, *_ in hits})
-    pairs: Counter[tuple[int, int]] = Counter()
-    for label, network, n in hits:
-        pairs[labels.index(label), network] += n
     measures = np.zeros((len(labels), 1), np.int64)
-    for (cell, _), n in pairs.items():
-        measures[cell] += n
-    return Cells(
-        labels,
-        measures,
-        np.array([c for c, _ in pairs], np.int32),
-        np.array([n for _, n in pairs], np.uint8),  # as small as it can be: so it comes out of a tally
+    for label, _, n in hits:
+        measures[labels.index(label)] += n
+    crowd = Crowd(
+        [share_of(labels, [(label, n) for label, n, _ in hits if n // 10 % shares == s]) for s in range(shares)]
+    )
+    return Cells(labels, measures, crowd, np.arange(len(labels)))
+
+
+def share_of(labels: list[tuple[str, ...]], seen: list[tuple[tuple[str, ...], int]]) -> Share:
+    """The networks of one share by label, with rows for the labels that have some."""
+    there = [label for label in labels if any(one == label for one, _ in seen)]
+    networks = [sorted({n for one, n in seen if one == label}) for label in there]
+    return Share(
+        np.array([there.index(label) if label in there else -1 for label in labels], np.int32),
+        np.cumsum([0, *map(len, networks)]).astype(np.int32),
+        np.array([n for one in networks for n in one], np.int32),
         np.arange(100, dtype=np.int32) // 10,
     )
 
@@ -150,19 +155,18 @@ def test_every_row_is_a_crowd_of_its_own_and_nothing_is_lost(hits: Hits) -> None
 @settings(max_examples=100, deadline=None)
 @given(traffic, st.randoms())
 def test_order_does_not_matter(hits: Hits, rng: object) -> None:
-    """Cells in another order, networks under other numbers: the same rows."""
-    cells = cells_of(hits)
+    """Cells in another order, networks under other numbers and in other shares: the same rows."""
+    cells, other_shares = cells_of(hits), cells_of(hits, shares=3)
     order = list(range(len(cells.labels)))
     rng.shuffle(order)  # type: ignore[attr-defined]
-    place = np.argsort(order).astype(np.int32)
     renamed = np.arange(99, -1, -1, dtype=np.int32)
-    other = Cells(
-        [cells.labels[i] for i in order],
-        cells.measures[order],
-        place[cells.pair_cell],
-        renamed[cells.pair_network].astype(np.uint8),
-        cells.neighbourhood[renamed],
+    crowd = Crowd(
+        [
+            Share(one.row, one.offsets, renamed[one.networks], one.neighbourhood[renamed])
+            for one in other_shares.crowd.shares
+        ]
     )
+    other = Cells([cells.labels[i] for i in order], cells.measures[order], crowd, np.array(order))
     assert rows_of(generalise(ERRORS, other, K)) == rows_of(generalise(ERRORS, cells, K))
 
 

@@ -88,7 +88,7 @@ class Seal:
         nonce = os.urandom(NONCE)
         return nonce + self._cipher.encrypt(nonce, content, b"crowdlog")
 
-    def open(self, sealed: bytes) -> bytes:
+    def open(self, sealed: bytes | memoryview) -> bytes:
         """The content. Raises Trouble E103 when it was not sealed under this key."""
         try:
             return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], b"crowdlog")

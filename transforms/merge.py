@@ -3,27 +3,13 @@
 from collections.abc import Iterable
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam import coders
 
-from schemas.stages import Accounts
 from schemas.trouble import only_codes
-from transforms import accounts as accounting
 from transforms import partials
 from transforms.keys import KeyReference, Seal
 from transforms.memory import give_back
-from transforms.tally import ACCOUNTS, PARTIAL
-
-
-def open_all(seal: Seal, sealed: Iterable[bytes]) -> tuple[list[pa.RecordBatch], Accounts]:
-    """All partial tallies as batches, and all accounts added up."""
-    batches, total = [], Accounts()
-    for content in map(seal.open, sealed):
-        if content[:1] == PARTIAL:
-            batches.append(partials.to_batch(memoryview(content)[1:]))
-        else:
-            accounting.add(total, accounting.from_bytes(content[1:]))
-    return batches, total
+from transforms.sealed import open_all, seal_accounts, seal_partial
 
 
 class ArrowMerge(beam.CombineFn):
@@ -55,11 +41,10 @@ class ArrowMerge(beam.CombineFn):
         give_back()
         with only_codes():
             seal = Seal(self.key.fetch())
-            batches, total = open_all(seal, held)
-            if batches:
-                whole = partials.merge([partials.from_batch(batch) for batch in batches])
-                return seal.close(PARTIAL + partials.to_bytes(whole))
-            return seal.close(ACCOUNTS + accounting.to_bytes(total))
+            tallies, total = open_all(seal, held)
+            if tallies:
+                return seal_partial(seal, partials.merge([tally.whole() for tally in tallies]))
+            return seal_accounts(seal, total)
 
     def get_accumulator_coder(self) -> coders.Coder:
         return coders.IterableCoder(coders.BytesCoder())

@@ -92,29 +92,32 @@ def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.ui
     return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
 
 
-def merge(parts: Sequence[Partial], *, same_words: bool = False, disjoint: bool = False) -> Partial:
+def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
     """One Partial that says what all of them say: equal cells, networks and pairs are added up.
 
     `same_words`: the word lists of all parts are beginnings of the last one, so that codes need no translation.
-    `disjoint`: no network is in two parts, as in the shares of a split, so that only cells can be equal.
     """
     if len(parts) == 1:
         return parts[0]
-    words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
-    cell_of, first_cell = number(cells.T)
-    networks = np.concatenate([p.networks for p in parts])
-    measures = np.concatenate([p.measures for p in parts])
-    totals = [sum_by(cell_of, len(first_cell), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
+    words, cells, measures, cell_of = unify(parts, same_words=same_words)
     pair_cell = cell_of[_shifted([p.pair_cell for p in parts], [len(p.cells) for p in parts])]
     pair_network = _shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])
-    pair_hits = np.concatenate([p.pair_hits for p in parts])
-    if not disjoint:
-        network_of, first_network = number_wide(networks)
-        networks, pair_network = networks[first_network], network_of[pair_network]
-        order, _ = order_by(pair_network, len(networks))
-        pair_cell, pair_network, pair_hits = pair_cell[order], pair_network[order], pair_hits[order].astype(np.int64)
-        pair_cell, pair_network, pair_hits = add_up(pair_cell, pair_network, pair_hits, len(first_cell))
-    return Partial(words, cells[first_cell], np.stack(totals, 1), networks, pair_cell, pair_network, pair_hits)
+    networks = np.concatenate([p.networks for p in parts])
+    network_of, first_network = number_wide(networks)
+    networks, pair_network = networks[first_network], network_of[pair_network]
+    order, _ = order_by(pair_network, len(networks))
+    pair_hits = np.concatenate([p.pair_hits for p in parts])[order].astype(np.int64)
+    pairs = add_up(pair_cell[order], pair_network[order], pair_hits, len(cells))
+    return Partial(words, cells, measures, networks, *pairs)
+
+
+def unify(parts: Sequence[Partial], *, same_words: bool = False) -> tuple[list[str], Codes, Ints, Codes]:
+    """Words, cells and measures of all parts, each cell once, and for each cell of each part, in order, its place there."""
+    words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
+    cell_of, first = number(cells.T)
+    measures = np.concatenate([p.measures for p in parts])
+    totals = [sum_by(cell_of, len(first), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
+    return words, cells[first], np.stack(totals, 1), cell_of
 
 
 def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
@@ -198,75 +201,8 @@ def compact_words(part: Partial) -> Partial:
     keys = part.cells[:, KEYS:]
     used = np.unique(keys[keys >= 0])
     cells = part.cells.copy()
-    cells[:, KEYS:] = _renumbered(keys, used)
+    cells[:, KEYS:] = np.where(keys < 0, -1, np.searchsorted(used, keys))
     return replace(part, words=[part.words[i] for i in used], cells=cells)
-
-
-# ---- as bytes -------------------------------------------------------------------------------------------------------
-
-
-def to_bytes(part: Partial) -> bytes:
-    """An Arrow IPC stream of one batch, one row a cell, with a list of (network, hits) in each; smallest integer types.
-
-    Rows are in the order of tables, so that a table can be cut out (`of_table`).
-    """
-    by_table = np.argsort(part.cells[:, TABLE], kind="stable")
-    rank = np.empty(len(by_table), np.int32)
-    rank[by_table] = np.arange(len(by_table), dtype=np.int32)
-    order, offsets = order_by(rank[part.pair_cell], len(part.cells))
-    bounds = pa.array(offsets.astype(np.int32))
-    networks = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(16), len(part.networks), [None, pa.py_buffer(np.ascontiguousarray(part.networks))]
-    )
-    seen = pa.DictionaryArray.from_arrays(pa.array(_small(part.pair_network[order])), networks)
-    words = pa.array(part.words, pa.string())
-    cells, measures = part.cells[by_table], part.measures[by_table]
-    columns = {f"place{i}": pa.array(cells[:, i]) for i in range(KEYS)}
-    for i in range(cells.shape[1] - KEYS):
-        codes = cells[:, KEYS + i]
-        columns[f"key{i}"] = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
-    columns |= {f"measure{i}": pa.array(measures[:, i]) for i in range(measures.shape[1])}
-    columns["networks"] = pa.ListArray.from_arrays(bounds, seen)
-    columns["network_hits"] = pa.ListArray.from_arrays(bounds, pa.array(_small(part.pair_hits[order])))
-    batch = pa.record_batch(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def to_batch(content: bytes | memoryview) -> pa.RecordBatch:
-    """The batch that `to_bytes` wrote; its columns are views of the bytes."""
-    with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
-        return reader.read_next_batch()
-
-
-def of_table(batch: pa.RecordBatch, table: int) -> pa.RecordBatch:
-    """The rows of one table, as a view."""
-    start, stop = np.searchsorted(batch["place0"].to_numpy(), (table, table + 1))
-    return batch.slice(start, stop - start)
-
-
-def from_batch(batch: pa.RecordBatch) -> Partial:
-    """The Partial in a batch or in a part of one; pairs keep the smallest types."""
-    names = batch.schema.names
-    keys = [batch[name] for name in names if name.startswith("key")]
-    codes = np.stack([column.indices.fill_null(-1).to_numpy() for column in keys], 1)
-    used = np.unique(codes[codes >= 0])
-    lists = batch["networks"]
-    seen = lists.flatten()
-    return Partial(
-        keys[0].dictionary.take(pa.array(used)).to_pylist(),
-        np.concatenate(
-            [np.stack([batch[f"place{i}"].to_numpy() for i in range(KEYS)], 1), _renumbered(codes, used)], axis=1
-        ).astype(np.int32),
-        np.stack([batch[name].to_numpy() for name in names if name.startswith("measure")], 1),
-        as_wide(seen.dictionary),
-        np.repeat(np.arange(batch.num_rows, dtype=np.int32), np.diff(lists.offsets.to_numpy())),
-        seen.indices.to_numpy(),
-        batch["network_hits"].flatten().to_numpy(),
-    )
 
 
 def as_wide(tokens: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
@@ -274,19 +210,3 @@ def as_wide(tokens: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
     if not len(tokens):
         return np.zeros((0, 2), np.uint64)
     return np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
-
-
-def from_bytes(content: bytes) -> Partial:
-    """The Partial that `to_bytes` wrote."""
-    return from_batch(to_batch(content))
-
-
-def _renumbered(codes: NDArray[np.integer], used: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Codes as positions in `used`; -1 stays."""
-    return np.where(codes < 0, -1, np.searchsorted(used, codes))
-
-
-def _small(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-    """Non-negative integers in the smallest unsigned type that holds them all."""
-    top = int(values.max(initial=0))
-    return values.astype(np.min_scalar_type(top))

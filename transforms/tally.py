@@ -19,10 +19,10 @@ from transforms.kernels.group import add_up, order_by, sum_by
 from transforms.keys import KeyReference, Seal
 from transforms.partials import Partial
 from transforms.periods import first_day
+from transforms.sealed import seal_accounts, seal_partial
 
 Codes = NDArray[np.int32]
 HELD_PAIRS = 1_000_000  # pairs of (cell, network) that a worker holds before it adds them up and lets them go
-PARTIAL, ACCOUNTS = b"P", b"A"  # what a sealed content is
 
 
 def measures_of(trends: Trends) -> tuple[str, ...]:
@@ -55,12 +55,12 @@ class Tally:
                 held = []
         if held:
             yield from self._sealed(held, seal)
-        yield Sealed(len(self.sites) * self.shares, seal.close(ACCOUNTS + accounting.to_bytes(total)))
+        yield Sealed(len(self.sites) * self.shares, seal_accounts(seal, total))
 
     def _sealed(self, held: list[Partial], seal: Seal) -> Iterator[Sealed]:
         """What was held, added up and sealed by site and share."""
         for site, share, part in partials.split(partials.merge(held, same_words=True), self.shares):
-            yield Sealed(site * self.shares + share, seal.close(PARTIAL + partials.to_bytes(part)))
+            yield Sealed(site * self.shares + share, seal_partial(seal, part))
 
 
 class Counter:

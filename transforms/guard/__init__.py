@@ -10,7 +10,7 @@ from schemas.stages import Accounts
 from schemas.trouble import only_codes
 from transforms.guard.release import Calendar, SiteGuard, SiteRelease
 from transforms.keys import KeyReference, Seal
-from transforms.merge import open_all
+from transforms.sealed import open_all
 
 __all__ = ["Calendar", "Guard", "SiteRelease"]
 
@@ -37,6 +37,6 @@ class GuardSite(beam.DoFn):
     def process(self, gathered: tuple[int, Iterable[bytes]]) -> Iterable[tuple[SiteRelease, Accounts]]:
         number, sealed = gathered
         with only_codes():
-            batches, accounts = open_all(Seal(self.key.fetch()), sealed)
+            tallies, accounts = open_all(Seal(self.key.fetch()), sealed)
             site = self.policy.all_sites[number]
-            yield SiteGuard(site, self.trends, self.calendar, self.policy.k).release(batches, accounts), accounts
+            yield SiteGuard(site, self.trends, self.calendar, self.policy.k).release(tallies, accounts), accounts

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.load import Table
+from transforms.guard.crowd import Crowd
 from transforms.guard.hierarchies import OTHER, ancestors
-from transforms.kernels.group import add_up, order_by
 
-BATCH = 500_000  # pairs of (cell, network) that are counted at once
 Label = tuple[str, ...]
-Codes = NDArray[np.int32]
 Ints = NDArray[np.int64]
 
 
@@ -22,15 +20,14 @@ Ints = NDArray[np.int64]
 class Cells:
     """The leaf cells of one table, site and period.
 
-    labels: one tuple of key values a cell; measures: int64 [C, M], hits first; pair_cell, pair_network: int32 [P], each
-    (cell, network) once; neighbourhood: int32 [N], the neighbourhood of each network.
+    labels: one tuple of key values a cell; measures: int64 [C, M], hits first; crowd: who stands behind the cells of the
+    table, among which place int64 [C] finds these.
     """
 
     labels: list[Label]
     measures: Ints
-    pair_cell: Codes
-    pair_network: Codes
-    neighbourhood: Codes
+    crowd: Crowd
+    place: Ints
 
 
 @dataclass
@@ -65,7 +62,6 @@ class Climb:
         self.rows: list[Row] = []
         self.withheld: list[int] = []
         self.columns = {key.name: (i, key.column) for i, key in enumerate(table.keys)}
-        self.order, self.bounds = order_by(cells.pair_cell, len(cells.labels))
 
     def up(self, name: str) -> None:
         """One key climbs, deepest values first, so that each generalised cell is judged once it has all its parts."""
@@ -96,11 +92,11 @@ class Climb:
 
     def count(self, groups: Sequence[Sequence[int]]) -> list[int]:
         """Distinct neighbourhoods behind each group of leaf cells."""
-        return distinct_in(self, groups, self.cells.neighbourhood)
+        return self.cells.crowd.neighbourhoods([self.cells.place[list(leaves)] for leaves in groups])
 
     def visitors(self, rows: Sequence[Row]) -> list[int]:
         """Distinct networks behind each row."""
-        return distinct_in(self, [row.leaves for row in rows], None)
+        return self.cells.crowd.networks([self.cells.place[row.leaves] for row in rows])
 
     def residues(self) -> list[list[int]]:
         """What is left, by the values of the keys that are held."""
@@ -138,37 +134,3 @@ class Climb:
 def _suffixes(chain: list[str]) -> list[tuple[str, list[str]]]:
     """Every value of a chain with the chain from it upward."""
     return [(value, chain[i:]) for i, value in enumerate(chain)]
-
-
-def distinct_in(climb: Climb, groups: Sequence[Sequence[int]], of_network: Codes | None) -> list[int]:
-    """How many distinct networks, or what `of_network` maps them to, are behind each group of leaf cells."""
-    counts: list[int] = []
-    for batch in _batches(climb, groups):
-        sizes = [len(members) for members in batch]
-        leaves = np.fromiter((leaf for members in batch for leaf in members), np.int64, sum(sizes))
-        starts, stops = climb.bounds[leaves], climb.bounds[leaves + 1]
-        lengths = stops - starts
-        spots = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
-        networks = climb.cells.pair_network[climb.order[spots]]
-        ids = networks if of_network is None else of_network[networks]
-        group_of_pair = np.repeat(np.repeat(np.arange(len(batch), dtype=np.int32), sizes), lengths)
-        order, _ = order_by(ids.astype(np.int32), int(ids.max(initial=0)) + 1)
-        hits = np.ones(len(ids), np.int64)
-        seen_by, *_ = add_up(group_of_pair[order], ids[order], hits, len(batch))
-        counts += np.bincount(seen_by, minlength=len(batch)).tolist()
-    return counts
-
-
-def _batches(climb: Climb, groups: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
-    """The groups in batches of about BATCH pairs, so that memory is bounded by the largest group."""
-    batch: list[Sequence[int]] = []
-    held = 0
-    for members in groups:
-        at = np.asarray(members, np.int64)
-        held += int((climb.bounds[at + 1] - climb.bounds[at]).sum())
-        batch.append(members)
-        if held > BATCH:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,10 @@ from schemas.load import Table, Trends
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from transforms import partials
+from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
-from transforms.kernels.group import group, order_by
 from transforms.memory import give_back
+from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
 from transforms.periods import classify, first_day, missing_side, span
 from transforms.tally import measures_of
@@ -79,8 +81,8 @@ class SiteGuard:
     def __init__(self, site: Site, trends: Trends, calendar: Calendar, k: int) -> None:
         self.site, self.trends, self.calendar, self.k = site, trends, calendar, k
 
-    def release(self, shares: Sequence[pa.RecordBatch], accounts: Accounts) -> SiteRelease:
-        """From the tallies of the site, one batch for each share of the neighbourhoods, and the accounts of the run."""
+    def release(self, shares: Sequence[Packed], accounts: Accounts) -> SiteRelease:
+        """From the tallies of the site, one for each share of the neighbourhoods, and the accounts of the run."""
         out = SiteRelease(self.site.name)
         days = [day for _, name, day in accounts.days if name == self.site.name]
         for number, table in enumerate(self.trends.tables):
@@ -126,7 +128,7 @@ class SiteGuard:
     def _released(
         self, tallied: Tallied, table: Table, date: dt.date, leaves: NDArray[np.int64], partial: bool
     ) -> Released:
-        cells = tallied.cells(leaves, len(table.keys))
+        cells = tallied.leaf_cells(leaves, len(table.keys))
         climb = generalise(table, cells, self.k)
         kept = sum(
             len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == cells.labels[row.leaves[0]]
@@ -147,14 +149,25 @@ class SiteGuard:
 class Tallied:
     """All that was tallied for one table of a site, ready to be cut by period. One table at a time bounds the memory."""
 
-    def __init__(self, shares: Sequence[pa.RecordBatch], table: int, measures: int) -> None:
-        parts = [partials.from_batch(partials.of_table(batch, table)) for batch in shares]
-        whole = partials.merge(parts, disjoint=True) if parts else partials.empty(1, measures)
-        self.whole = whole
-        self.by_period = np.argsort(whole.cells[:, PERIOD], kind="stable")
-        self.periods = whole.cells[self.by_period, PERIOD]
-        self.neighbourhood, _ = group(np.ascontiguousarray(whole.networks[:, 0]))
-        self.order, self.bounds = order_by(whole.pair_cell, len(whole.cells))
+    def __init__(self, shares: Sequence[Packed], table: int, measures: int) -> None:
+        opened = [(share, rows) for share in shares if (rows := share.rows(table)) is not None]
+        parts = [cells_of(share, rows) for share, rows in opened] or [partials.empty(1, measures)]
+        self.words, self.cells, self.measures, cell_of = partials.unify(parts)
+        self.by_period = np.argsort(self.cells[:, PERIOD], kind="stable")
+        self.periods = self.cells[self.by_period, PERIOD]
+        starts = np.cumsum([0, *(len(part.cells) for part in parts)]).tolist()
+        self.crowd = Crowd(
+            [
+                self._share(*one, cell_of[start:stop])
+                for one, (start, stop) in zip(opened, pairwise(starts), strict=False)
+            ]
+        )
+
+    def _share(self, share: Packed, rows: Rows, cell_of: NDArray[np.int32]) -> Share:
+        """The networks of one share, by the places that its cells have here."""
+        row = np.full(len(self.cells), -1, np.int32)
+        row[cell_of] = np.arange(len(cell_of), dtype=np.int32)
+        return Share(row, rows.offsets, rows.networks.astype(np.int32), share.neighbourhood)
 
     def leaves(self, period: int) -> NDArray[np.int64]:
         """Positions of the cells of a period."""
@@ -162,21 +175,14 @@ class Tallied:
         return self.by_period[start:stop]
 
     def hits(self, leaves: NDArray[np.int64]) -> int:
-        return int(self.whole.measures[leaves, 0].sum())
+        return int(self.measures[leaves, 0].sum())
 
-    def cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
-        """The cells with their labels, and the networks seen in each."""
-        words = [*self.whole.words, NONE]  # code -1: the log has no such value
-        codes = self.whole.cells[leaves, KEYS : KEYS + keys]
-        spots = [self.order[self.bounds[leaf] : self.bounds[leaf + 1]] for leaf in leaves]
-        pairs = np.concatenate([*spots, np.zeros(0, np.int32)])
-        return Cells(
-            [tuple(words[code] for code in row) for row in codes.tolist()],
-            self.whole.measures[leaves],
-            np.repeat(np.arange(len(leaves), dtype=np.int32), [len(spot) for spot in spots]),
-            self.whole.pair_network[pairs],
-            self.neighbourhood,
-        )
+    def leaf_cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
+        """The cells with their labels, and who stands behind them."""
+        words = [*self.words, NONE]  # code -1: the log has no such value
+        codes = self.cells[leaves, KEYS : KEYS + keys]
+        labels = [tuple(words[code] for code in row) for row in codes.tolist()]
+        return Cells(labels, self.measures[leaves], self.crowd, leaves)
 
 
 def as_table(table: Table, climb: Climb, measures: tuple[str, ...]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,35 @@ def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], ND
     order = np.empty(ids.size, np.int32)
     hash_groups.place(_usable(ids, np.int32), bounds[:-1].copy(), order)
     return order, bounds
+
+
+def distinct_by(
+    members: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    offsets: NDArray[np.int32],
+    seen: NDArray[np.int32],
+    ids: NDArray[np.int32],
+) -> NDArray[np.int64]:
+    """How many distinct ids are behind each group of cells; int64[groups].
+
+    members int32[any] are cells, those of group g members[bounds[g] : bounds[g + 1]]; rows int32[cells] is the row of each
+    cell or -1; seen int32[any] lists what was seen in each row, of row r seen[offsets[r] : offsets[r + 1]]; ids int32[n],
+    not negative and below n, is what each of those counts as.
+    """
+    counts = np.zeros(bounds.size - 1, np.int64)
+    if compiled():
+        from transforms.kernels import hash_groups
+
+        members, rows, offsets = _usable(members, np.int32), _usable(rows, np.int32), _usable(offsets, np.int32)
+        seen, ids = _usable(seen, np.int32), _usable(ids, np.int32)
+        hash_groups.distinct_by(members, _usable(bounds, np.int64), rows, offsets, seen, ids, counts)
+        return counts
+    for g, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        there = [row for row in rows[members[start:stop]].tolist() if row >= 0]
+        found = [seen[offsets[row] : offsets[row + 1]] for row in there]
+        counts[g] = np.unique(ids[np.concatenate([*found, np.zeros(0, np.int32)])]).size
+    return counts
 
 
 def _usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:

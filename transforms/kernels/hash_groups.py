@@ -109,3 +109,22 @@ def add_up(cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np
             cell[count], network[count], hits[count] = c, n, hits[r]
             count += 1
     return count
+
+
+@kernel
+def distinct_by(
+    members: NDArray[np.int32], bounds: NDArray[np.int64], rows: NDArray[np.int32], offsets: NDArray[np.int32],
+    seen: NDArray[np.int32], ids: NDArray[np.int32], counts: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Distinct ids behind each group of cells, as `group.distinct_by` says: each id remembers the group that saw it last."""
+    last = np.full(ids.size, -1, np.int64)
+    for g in range(counts.size):
+        for m in range(bounds[g], bounds[g + 1]):
+            row = rows[members[m]]
+            if row < 0:
+                continue
+            for s in range(offsets[row], offsets[row + 1]):
+                id_ = ids[seen[s]]
+                if last[id_] != g:
+                    last[id_] = g
+                    counts[g] += 1

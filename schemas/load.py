@@ -163,6 +163,7 @@ class Table:
     about: str
     keys: tuple[Key, ...]
     climb: tuple[str, ...]
+    free: tuple[str, ...]
     humans: bool
     only: Mapping[str, tuple[str, ...]]
     present: tuple[str, ...]
@@ -195,7 +196,7 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
 
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     here = f"{where}: table {entry.get('name')!r}"
-    only_keys(here, entry, ("name", "about", "keys", "climb", "humans", "only", "present", "measures"))
+    only_keys(here, entry, ("name", "about", "keys", "climb", "free", "humans", "only", "present", "measures"))
     expect(where, "table.name", entry.get("name"), "a string", isinstance(entry.get("name"), str))
     keys = _read_keys(here, entry.get("keys", []))
     humans, only = entry.get("humans", True), subtable(here, entry, "only")
@@ -205,6 +206,7 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         about=entry.get("about", ""),
         keys=keys,
         climb=entries(here, entry, "climb"),
+        free=entries(here, entry, "free"),
         humans=humans,
         only={column: entries(f"{here}: only", only, column) for column in only},
         present=entries(here, entry, "present"),
@@ -214,8 +216,10 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         expect(
             here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given
         )
-    for column in ("network", "day", "site"):
-        expect(here, "keys", column, "no network, day or site", column not in [k.column for k in keys])
+    for column in ("network", "day", "site", "agent_mark"):
+        expect(here, "keys", column, "no network, day, site or mark", column not in [k.column for k in keys])
+    for name in table.free:
+        expect(here, "free", name, f"one of what climbs: {', '.join(table.climb)}", name in table.climb)
     for name in table.climb:
         expect(here, "climb", name, f"one of its keys: {', '.join(table.key_names)}", name in table.key_names)
     expect(

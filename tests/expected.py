@@ -63,11 +63,12 @@ def of_first_lines(name: str) -> Mapping[str, str]:
 
 
 def objects(batch: pa.RecordBatch) -> Iterator[str]:
-    """Rows as JSON; networks by number in order of appearance, for their hashes mean nothing."""
-    networks: dict[bytes, int] = {}
+    """Rows as JSON; networks and marks by number in order of appearance, for their hashes mean nothing."""
+    known: dict[str, dict[bytes | int, int]] = {"network": {}, "agent_mark": {}}
     for row in batch.slice(0, LINES).to_pylist():
-        if row.get("network") is not None:
-            row["network"] = networks.setdefault(row["network"], len(networks))
+        for name, numbers in known.items():
+            if row.get(name) is not None:
+                row[name] = numbers.setdefault(row[name], len(numbers))
         yield (
             json.dumps(row, default=lambda value: value.decode("utf-8", "backslashreplace"), ensure_ascii=False) + "\n"
         )

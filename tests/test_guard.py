@@ -8,28 +8,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.load import Key, Table
+from schemas.policy import Site
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.guard.hierarchies import OTHER, ancestors
 from transforms.guard.release import published_count
+from transforms.kernels.group import NO_VALUE
+from transforms.partials import AGENTS
 
 K = 3
 
-PAGES = Table("pages", "", (Key("route", "route"),), ("route",), True, {}, (), ())
+PAGES = Table("pages", "", (Key("route", "route"),), ("route",), ("route",), True, {}, (), ())
 ERRORS = Table(
     "errors", "", (Key("status", "status"), Key("route", "route"), Key("agent_class", "agent_class")),
-    ("route", "status"), False, {}, (), (),
+    ("route", "status"), ("route",), False, {}, (), (),
 )  # fmt: skip
 BROWSERS = Table(
-    "browsers", "", (Key("family", "family"), Key("major", "major")), ("major", "family"), True, {}, (), ()
+    "browsers", "", (Key("family", "family"), Key("major", "major")), ("major", "family"), (), True, {}, (), ()
 )
-SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), False, {}, (), ())
+SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), (), False, {}, (), ())
 
 Hits = list[tuple[tuple[str, ...], int, int]]  # (label, network, hits); network // 10 is its neighbourhood
 
 
-def cells_of(hits: Hits, shares: int = 2) -> Cells:
-    """Leaf cells by plain Python; networks 0 to 99, ten to a neighbourhood, and neighbourhoods dealt out to shares."""
+def cells_of(hits: Hits, shares: int = 2, agents: int = 100) -> Cells:
+    """Leaf cells by plain Python; networks 0 to 99, ten to a neighbourhood, and neighbourhoods dealt out to shares.
+
+    Networks browse with so many agents: network n with number n modulo `agents`, taken by tens.
+    """
     labels = sorted({label for label, *_ in hits})
     measures = np.zeros((len(labels), 1), np.int64)
     for label, _, n in hits:
@@ -37,7 +43,11 @@ def cells_of(hits: Hits, shares: int = 2) -> Cells:
     crowd = Crowd(
         [share_of(labels, [(label, n) for label, n, _ in hits if n // 10 % shares == s]) for s in range(shares)]
     )
-    return Cells(labels, measures, crowd, np.arange(len(labels)))
+    marks = np.full((len(labels), AGENTS), NO_VALUE, np.uint64)
+    for i, label in enumerate(labels):
+        least = sorted({(n // 10) % agents for one, n, _ in hits if one == label})[:AGENTS]
+        marks[i, : len(least)] = least
+    return Cells(labels, measures, marks, crowd, np.arange(len(labels)))
 
 
 def share_of(labels: list[tuple[str, ...]], seen: list[tuple[tuple[str, ...], int]]) -> Share:
@@ -93,6 +103,29 @@ def test_a_residue_pulls_the_smallest_sibling() -> None:
     """What is too small even at the root takes the smallest published row into (other), not more."""
     hits = crowd(("/small",), range(3)) + crowd(("/large",), range(5)) + crowd(("/tiny",), range(1))
     assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/large",): 5, (OTHER,): 4}
+
+
+def test_a_word_that_one_agent_brought_is_not_shown() -> None:
+    """One person who roams shows k neighbourhoods, but no k agents: the word climbs until only what is no word is left."""
+    hits = crowd(("/secret/word",), range(6))
+    assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/secret/word",): 6}, "with agents enough it is shown"
+    assert rows_of(generalise(PAGES, cells_of(hits, agents=2), K)) == {(OTHER,): 6}
+    assert rows_of(generalise(PAGES, cells_of(hits, agents=3), K)) == {("/secret/word",): 6}
+
+
+def test_agents_of_siblings_add_up() -> None:
+    """A parent has the agents of all its cells: two and two different ones are three."""
+    hits = crowd(("/a/b",), range(2)) + crowd(("/a/c",), range(2, 4))
+    assert rows_of(generalise(PAGES, cells_of(hits, agents=3), K)) == {("/a/{*}",): 4}
+    assert rows_of(generalise(PAGES, cells_of(hits, agents=2), K)) == {(OTHER,): 4}
+
+
+@pytest.mark.parametrize("route", ["/", "/{*}", "/{n}/{uuid}", "(none)", "/kb/{slug}"])
+def test_what_nobody_made_up_needs_no_agents(route: str) -> None:
+    """Slots, what stands in brackets, and the site's declared routes are shown whatever the agents are."""
+    site = Site("shop", routes=("/kb/{slug}",))
+    cells = cells_of(crowd((route,), range(4)), agents=1)
+    assert rows_of(generalise(PAGES, cells, K, site)) == {(route,): 4}
 
 
 def test_too_few_in_all_is_withheld() -> None:
@@ -166,7 +199,7 @@ def test_order_does_not_matter(hits: Hits, rng: object) -> None:
             for one in other_shares.crowd.shares
         ]
     )
-    other = Cells([cells.labels[i] for i in order], cells.measures[order], crowd, np.array(order))
+    other = Cells([cells.labels[i] for i in order], cells.measures[order], cells.agents[order], crowd, np.array(order))
     assert rows_of(generalise(ERRORS, other, K)) == rows_of(generalise(ERRORS, cells, K))
 
 

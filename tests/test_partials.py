@@ -15,7 +15,7 @@ from transforms import partials
 from transforms.packed import Packed, pack
 from transforms.partials import KEYS, Partial
 
-Event = tuple[int, int, int, tuple[str, ...], bytes | None, int]
+Event = tuple[int, int, int, tuple[str, ...], bytes | None, int, int]
 
 event = st.tuples(
     st.integers(0, 3),  # table
@@ -24,12 +24,13 @@ event = st.tuples(
     st.tuples(st.sampled_from(["", "a", "b", "ä"]), st.sampled_from(["", "x", "(other)"])),  # keys, "" for none
     st.one_of(st.none(), st.integers(0, 9).map(lambda n: bytes([n % 3] * 8 + [n] * 8))),  # network
     st.integers(0, 1 << 40),  # measure
+    st.integers(0, 5),  # mark of the agent
 )
 
 
 def build(events: list[Event]) -> Partial:
     """A Partial by plain Python: the independent route. Tokens are made for a site, as the network key does."""
-    events = [(*e[:4], e[4] and bytes(b ^ (0x40 * e[1]) for b in e[4]), e[5]) for e in events]
+    events = [(*e[:4], e[4] and bytes(b ^ (0x40 * e[1]) for b in e[4]), *e[5:]) for e in events]
     cells = sorted({e[:4] for e in events})
     words = sorted({w for c in cells for w in c[3] if w})
     networks = sorted({e[4] for e in events if e[4]})
@@ -39,10 +40,15 @@ def build(events: list[Event]) -> Partial:
     measures = np.zeros((len(cells), 2), np.int64)
     for e in events:
         measures[cells.index(e[:4])] += (1, e[5])
+    agents = partials.no_agents(len(cells))
+    for i, cell in enumerate(cells):
+        least = sorted({e[6] for e in events if e[:4] == cell})[: partials.AGENTS]
+        agents[i, : len(least)] = least
     return Partial(
         words,
         np.array([[*c[:3], *(code[w] for w in c[3])] for c in cells], np.int32).reshape(-1, KEYS + 2),
         measures,
+        agents,
         np.frombuffer(b"".join(networks), np.uint64).reshape(-1, 2),
         np.array([c for c, _ in pairs], np.int32),
         np.array([n for _, n in pairs], np.int32),
@@ -55,7 +61,8 @@ def said(part: Partial) -> tuple[dict, dict]:
     words = [*part.words, ""]
     labels = [(*map(int, row[:KEYS]), *(words[c] for c in row[KEYS:])) for row in part.cells.tolist()]
     tokens = [row.tobytes() for row in part.networks]
-    measures = {label: tuple(map(int, m)) for label, m in zip(labels, part.measures, strict=True)}
+    summed = zip(labels, part.measures.tolist(), part.agents.tolist(), strict=True)
+    measures = {label: (*sums, *agents) for label, sums, agents in summed}
     pairs = Counter()
     for c, n, h in zip(part.pair_cell, part.pair_network, part.pair_hits, strict=True):
         pairs[labels[c], tokens[n]] += int(h)
@@ -101,14 +108,14 @@ def test_split_loses_nothing(events: list[Event], shares: int) -> None:
 @pytest.mark.parametrize("top", [0, 255, 256, 70_000])
 def test_small_types_hold_the_values(top: int) -> None:
     """Counts are stored in the smallest type that holds them, and come back as they were."""
-    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1)])
+    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0)])
     part.pair_hits = np.array([top], np.int64)
     assert through_bytes(part).pair_hits.tolist() == [top]
 
 
 def test_network_of_two_sites_is_refused() -> None:
     """A token that stands under two sites was not made for one: it must not be counted for the wrong one."""
-    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1), (0, 1, 0, ("a", ""), b"n" * 16, 1)])
+    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0), (0, 1, 0, ("a", ""), b"n" * 16, 1, 0)])
     part.pair_network[:] = 0
     with pytest.raises(ValueError, match="two sites"):
         list(partials.split(part, 1))

@@ -22,7 +22,7 @@ from transforms.geography import Countries
 from transforms.keys import KeyReference, derive
 from transforms.partials import number
 from transforms.remembered import NOTES, Addresses
-from transforms.treatments import address, latency, measure, site, status, when
+from transforms.treatments import address, latency, mark, measure, site, status, when
 
 Codes = NDArray[np.int32]
 MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
@@ -45,9 +45,7 @@ class Anonymise:
 
     def __call__(self, chunks: Iterator[Events]) -> Iterator[PseudonymousEvents]:
         if self._bench is None:
-            self._bench = Bench(
-                self.policy, self.forced_site, Countries(self.geo_db), derive(self.key.fetch(), "network")
-            )
+            self._bench = Bench(self.policy, self.forced_site, Countries(self.geo_db), self.key.fetch())
         for events in chunks:
             yield self._bench.anonymise(events)
 
@@ -133,7 +131,8 @@ class Bench:
             latency.Treatment(policy),
         )
         self.measure = measure.Treatment(policy)
-        treatment = address.Treatment(policy, NetworkKey(key), countries.lookup)
+        self.mark = mark.Treatment(derive(key, "agent"))
+        treatment = address.Treatment(policy, NetworkKey(derive(key, "network")), countries.lookup)
         self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
         self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
 
@@ -147,6 +146,7 @@ class Bench:
             **self._when(source, sites),
             **self._network(source, place, events.accounts),
             **self._numbers(source),
+            "agent_mark": self._marks(source),
         }
         for treatment in self.worded:
             columns |= {name: self.words.column(codes) for name, codes in treatment.codes(source, place)}
@@ -180,6 +180,11 @@ class Bench:
         packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(tokens), [None, pa.py_buffer(tokens)])
         network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=(noted > 0)[ids]), packed)
         return {"network": network, "country": self.words.column(countries[ids])}
+
+    def _marks(self, source: Source) -> pa.Array:
+        """uint64 [rows]: the mark of each event's agent."""
+        marks = np.array([self.mark.treat(agent) for agent in source.values("agent")], np.uint64)
+        return pa.array(marks[source.codes("agent")])  # code -1 reads the last: no agent
 
     def _numbers(self, source: Source) -> dict[str, pa.Array]:
         """Columns whose treatment works on whole vectors."""

@@ -10,20 +10,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import group, order_by
-from transforms.partials import KEYS, TABLE, Codes, Ints, Partial, as_wide, compact_words, empty
+from transforms.kernels.group import NO_VALUE, group, order_by
+from transforms.partials import AGENTS, KEYS, TABLE, Codes, Ints, Partial, as_wide, compact_words, empty, no_agents
 
 
 @dataclass(frozen=True)
 class Rows:
     """One table of a Partial, the networks behind each cell in a list.
 
-    cells, measures: as in Partial; offsets int32 [C + 1]: the networks of cell c are networks[offsets[c] : offsets[c + 1]],
-    with as many hits; integers as small as they can be.
+    cells, measures, agents: as in Partial; offsets int32 [C + 1]: the networks of cell c are
+    networks[offsets[c] : offsets[c + 1]], with as many hits; integers as small as they can be.
     """
 
     cells: Codes
     measures: Ints
+    agents: NDArray[np.uint64]
     offsets: Codes
     networks: NDArray[np.integer]
     hits: NDArray[np.integer]
@@ -43,7 +44,9 @@ def pack(part: Partial) -> list[bytes]:
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         own, seen = cells[start:stop], pairs[offsets[start] : offsets[stop]]
         lists = (offsets[start : stop + 1] - offsets[start]).astype(np.int32)
-        rows = Rows(part.cells[own], part.measures[own], lists, part.pair_network[seen], part.pair_hits[seen])
+        rows = Rows(
+            part.cells[own], part.measures[own], part.agents[own], lists, part.pair_network[seen], part.pair_hits[seen]
+        )
         pieces.append(_as_bytes(rows) if stop > start else b"")
     return pieces
 
@@ -52,6 +55,8 @@ def _as_bytes(rows: Rows) -> bytes:
     bounds = pa.array(rows.offsets)
     columns = {f"cell{i}": pa.array(rows.cells[:, i]) for i in range(rows.cells.shape[1])}
     columns |= {f"measure{i}": pa.array(rows.measures[:, i]) for i in range(rows.measures.shape[1])}
+    if (rows.agents != np.uint64(NO_VALUE)).any():
+        columns |= {f"agent{i}": pa.array(rows.agents[:, i]) for i in range(AGENTS)}
     columns["networks"] = pa.ListArray.from_arrays(bounds, pa.array(_small(rows.networks)))
     columns["hits"] = pa.ListArray.from_arrays(bounds, pa.array(_small(rows.hits)))
     return _stream(columns)
@@ -78,14 +83,15 @@ class Packed:
         if not content:
             return None
         batch = _batch(content)
-        cells, measures = (
+        cells, measures, agents = (
             [batch[name].to_numpy() for name in batch.schema.names if name.startswith(kind)]
-            for kind in ("cell", "measure")
+            for kind in ("cell", "measure", "agent")
         )
         networks = batch["networks"]
         return Rows(
             np.stack(cells, 1),
             np.stack(measures, 1),
+            np.stack(agents, 1) if agents else no_agents(batch.num_rows),
             networks.offsets.to_numpy(),
             networks.values.to_numpy(),
             batch["hits"].values.to_numpy(),
@@ -102,6 +108,7 @@ class Packed:
             self.words,
             cells,
             np.concatenate([rows.measures for rows in found]),
+            np.concatenate([rows.agents for rows in found]),
             self.networks,
             np.repeat(np.arange(len(cells), dtype=np.int32), lengths),
             np.concatenate([rows.networks for rows in found]),
@@ -112,7 +119,9 @@ class Packed:
 def cells_of(packed: Packed, rows: Rows) -> Partial:
     """The cells of one table, without the networks behind them and with only the words that they use."""
     none = empty(rows.cells.shape[1] - KEYS, rows.measures.shape[1])
-    return compact_words(replace(none, words=packed.words, cells=rows.cells, measures=rows.measures))
+    return compact_words(
+        replace(none, words=packed.words, cells=rows.cells, measures=rows.measures, agents=rows.agents)
+    )
 
 
 def _one(values: pa.Array) -> pa.ListArray:

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import add_up, group, order_by, sum_by
+from transforms.kernels.group import NO_VALUE, add_up, group, keep_least, order_by, sum_by
 
 TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
+AGENTS = 3  # a word that visitors can make up is shown if so many agents brought it (PRIVACY.md 4.5)
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -25,6 +26,8 @@ class Partial:
     cells:    int32 [C, 3 + K]: table number, site number, first day of the period (days since 1970-01-01), key codes
               (-1 where a table has fewer keys than K)
     measures: int64 [C, M]: hits, then the sums of the other measures; events without a network count here
+    agents:   uint64 [C, AGENTS]: the least marks of the agents seen in each cell, ascending and filled up with NO_VALUE:
+              enough to say whether there were so many. All NO_VALUE in tables that do not ask
     networks: uint64 [N, 2]: neighbourhood half and network half of the keyed hash
     pair_cell, pair_network: [P], each (cell, network) once; pair_hits: [P]; integers as small as they can be
     """
@@ -32,6 +35,7 @@ class Partial:
     words: list[str]
     cells: Codes
     measures: Ints
+    agents: NDArray[np.uint64]
     networks: NDArray[np.uint64]
     pair_cell: Codes
     pair_network: NDArray[np.integer]
@@ -42,9 +46,14 @@ def empty(keys: int, measures: int) -> Partial:
     """A Partial with nothing in it."""
     none = np.zeros(0, np.int32)
     return Partial(
-        [], np.zeros((0, KEYS + keys), np.int32), np.zeros((0, measures), np.int64), np.zeros((0, 2), np.uint64),
-        none, none, np.zeros(0, np.int64),
+        [], np.zeros((0, KEYS + keys), np.int32), np.zeros((0, measures), np.int64), no_agents(0),
+        np.zeros((0, 2), np.uint64), none, none, np.zeros(0, np.int64),
     )  # fmt: skip
+
+
+def no_agents(cells: int) -> NDArray[np.uint64]:
+    """`agents` of cells in which none were counted."""
+    return np.full((cells, AGENTS), NO_VALUE, np.uint64)
 
 
 def number(columns: Iterable[NDArray[np.integer]]) -> tuple[Codes, NDArray[np.int64]]:
@@ -99,7 +108,7 @@ def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
     """
     if len(parts) == 1:
         return parts[0]
-    words, cells, measures, cell_of = unify(parts, same_words=same_words)
+    words, cells, measures, agents, cell_of = unify(parts, same_words=same_words)
     pair_cell = cell_of[_shifted([p.pair_cell for p in parts], [len(p.cells) for p in parts])]
     pair_network = _shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])
     networks = np.concatenate([p.networks for p in parts])
@@ -108,16 +117,20 @@ def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
     order, _ = order_by(pair_network, len(networks))
     pair_hits = np.concatenate([p.pair_hits for p in parts])[order].astype(np.int64)
     pairs = add_up(pair_cell[order], pair_network[order], pair_hits, len(cells))
-    return Partial(words, cells, measures, networks, *pairs)
+    return Partial(words, cells, measures, agents, networks, *pairs)
 
 
-def unify(parts: Sequence[Partial], *, same_words: bool = False) -> tuple[list[str], Codes, Ints, Codes]:
-    """Words, cells and measures of all parts, each cell once, and for each cell of each part, in order, its place there."""
+def unify(
+    parts: Sequence[Partial], *, same_words: bool = False
+) -> tuple[list[str], Codes, Ints, NDArray[np.uint64], Codes]:
+    """Words, cells, measures and agents of all parts, each cell once; for each cell of each part, in order, its place there."""
     words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
     cell_of, first = number(cells.T)
     measures = np.concatenate([p.measures for p in parts])
     totals = [sum_by(cell_of, len(first), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
-    return words, cells[first], np.stack(totals, 1), cell_of
+    agents = no_agents(len(first))
+    keep_least(agents, cell_of, np.concatenate([p.agents for p in parts]))
+    return words, cells[first], np.stack(totals, 1), agents, cell_of
 
 
 def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
@@ -147,7 +160,7 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
     """(site number, part number, Partial) for each site and each of `parts` shares of the neighbourhoods.
 
     A neighbourhood is in one part only, so counts of distinct networks and neighbourhoods add up over parts; a network is
-    of one site, for its hash is. The measures of a cell stand in one of the parts in which it occurs.
+    of one site, for its hash is. The measures and agents of a cell stand in one of the parts in which it occurs.
     """
     if not len(whole.cells):
         return
@@ -178,7 +191,7 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
 def _select(
     whole: Partial, pairs: Codes, at_home: NDArray[np.bool_], networks: NDArray[np.uint64], pair_network: Codes
 ) -> Partial:
-    """The cells that have one of the pairs or are at home here, with measures only where they are at home."""
+    """The cells that have one of the pairs or are at home here, with measures and agents only where they are at home."""
     wanted = at_home.copy()
     wanted[whole.pair_cell[pairs]] = True
     cells = np.flatnonzero(wanted)
@@ -188,6 +201,7 @@ def _select(
             whole.words,
             whole.cells[cells],
             whole.measures[cells] * at_home[cells, None],
+            np.where(at_home[cells, None], whole.agents[cells], np.uint64(NO_VALUE)),
             networks,
             new_cell[whole.pair_cell[pairs]],
             pair_network,

@@ -15,7 +15,7 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
 from transforms import accounts as accounting
 from transforms import partials
-from transforms.kernels.group import add_up, order_by, sum_by
+from transforms.kernels.group import add_up, keep_least, order_by, sum_by
 from transforms.keys import KeyReference, Seal
 from transforms.partials import Partial
 from transforms.periods import first_day
@@ -82,14 +82,15 @@ class Counter:
             words,
             np.concatenate([cells for cells, *_ in parts]),
             np.concatenate([measures for _, measures, *_ in parts]),
+            np.concatenate([agents for _, _, agents, *_ in parts]),
             networks,
-            np.concatenate([cell + shift for (_, _, cell, _, _), shift in zip(parts, shifts[:-1], strict=True)]),
+            np.concatenate([cell + shift for (*_, cell, _, _), shift in zip(parts, shifts[:-1], strict=True)]),
             np.concatenate([network for *_, network, _ in parts]),
             np.concatenate([hits for *_, hits in parts]),
         )
 
     def _table(self, number: int, table: Table, rows: Rows, accounts: Accounts) -> tuple[Any, ...]:
-        """Cells, measures and (cell, network, hits) of one table."""
+        """Cells, measures, agents and (cell, network, hits) of one table."""
         chosen = rows.chosen(table)
         accounts.not_applicable[table.name] += rows.size - chosen.size
         site = rows.codes("site")[chosen]
@@ -105,10 +106,13 @@ class Counter:
             sums.append(
                 sum_by(cell_of, len(first), rows.numbers(name)[chosen]) if wanted else np.zeros(len(first), np.int64)
             )
+        agents = partials.no_agents(len(first))
+        if table.free:
+            keep_least(agents, cell_of, rows.numbers("agent_mark")[chosen][:, None])
         network = rows.network[chosen]
         known = network >= 0
         pairs = add_up(cell_of[known], network[known], np.ones(int(known.sum()), np.int64), len(first))
-        return cells, np.stack(sums, 1), *pairs
+        return cells, np.stack(sums, 1), agents, *pairs
 
     def _periods(self, table: Table, site: Codes, day: Codes) -> Codes:
         """First day of the period of each event, by the grain that its site has for the table."""

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.load import Table
+from schemas.policy import Site
 from transforms.guard.crowd import Crowd
 from transforms.guard.hierarchies import OTHER, ancestors
+from transforms.guard.roaming import Roaming
 
 Label = tuple[str, ...]
 Ints = NDArray[np.int64]
@@ -20,12 +22,13 @@ Ints = NDArray[np.int64]
 class Cells:
     """The leaf cells of one table, site and period.
 
-    labels: one tuple of key values a cell; measures: int64 [C, M], hits first; crowd: who stands behind the cells of the
-    table, among which place int64 [C] finds these.
+    labels: one tuple of key values a cell; measures: int64 [C, M], hits first; agents: as in Partial; crowd: who stands
+    behind the cells of the table, among which place int64 [C] finds these.
     """
 
     labels: list[Label]
     measures: Ints
+    agents: NDArray[np.uint64]
     crowd: Crowd
     place: Ints
 
@@ -39,12 +42,14 @@ class Row:
     neighbourhoods: int
 
 
-def generalise(table: Table, cells: Cells, k: int) -> Climb:
+def generalise(table: Table, cells: Cells, k: int, site: Site | None = None) -> Climb:
     """Rows of at least k neighbourhoods each (`.rows`), and the leaf cells that no level could publish (`.withheld`).
+
+    `site` is the one whose declared routes are nobody's words.
 
     Deterministic: depends on labels, measures and counts alone, not on the order of cells or on the run's key.
     """
-    climb = Climb(table, cells, k)
+    climb = Climb(table, cells, k, Roaming(table, site))
     for name in table.climb:
         climb.up(name)
     climb.settle()
@@ -56,8 +61,8 @@ def generalise(table: Table, cells: Cells, k: int) -> Climb:
 class Climb:
     """The state of one table's generalisation."""
 
-    def __init__(self, table: Table, cells: Cells, k: int) -> None:
-        self.table, self.cells, self.k = table, cells, k
+    def __init__(self, table: Table, cells: Cells, k: int, roaming: Roaming) -> None:
+        self.table, self.cells, self.k, self.roaming = table, cells, k, roaming
         self.current: dict[int, Label] = dict(enumerate(cells.labels))  # leaf cells not yet in a row
         self.rows: list[Row] = []
         self.withheld: list[int] = []
@@ -79,13 +84,13 @@ class Climb:
                     self.current[leaf] = (*label[:place], above[label[place]], *label[place + 1 :])
 
     def settle(self, leaves: Sequence[int] | None = None) -> None:
-        """Make rows of the labels that have k neighbourhoods."""
+        """Make rows of the labels that have k neighbourhoods, and the agents that a free word needs."""
         chosen = list(self.current) if leaves is None else leaves
         by_label: dict[Label, list[int]] = {}
         for leaf in chosen:
             by_label.setdefault(self.current[leaf], []).append(leaf)
         for (label, members), count in zip(by_label.items(), self.count(list(by_label.values())), strict=True):
-            if count >= self.k:
+            if count >= self.k and self.roaming.allows(label, self.cells.agents[members]):
                 self.rows.append(Row(label, members, count))
                 for leaf in members:
                     del self.current[leaf]

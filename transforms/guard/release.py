@@ -129,7 +129,7 @@ class SiteGuard:
         self, tallied: Tallied, table: Table, date: dt.date, leaves: NDArray[np.int64], partial: bool
     ) -> Released:
         cells = tallied.leaf_cells(leaves, len(table.keys))
-        climb = generalise(table, cells, self.k)
+        climb = generalise(table, cells, self.k, self.site)
         kept = sum(
             len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == cells.labels[row.leaves[0]]
         )
@@ -152,7 +152,7 @@ class Tallied:
     def __init__(self, shares: Sequence[Packed], table: int, measures: int) -> None:
         opened = [(share, rows) for share in shares if (rows := share.rows(table)) is not None]
         parts = [cells_of(share, rows) for share, rows in opened] or [partials.empty(1, measures)]
-        self.words, self.cells, self.measures, cell_of = partials.unify(parts)
+        self.words, self.cells, self.measures, self.agents, cell_of = partials.unify(parts)
         self.by_period = np.argsort(self.cells[:, PERIOD], kind="stable")
         self.periods = self.cells[self.by_period, PERIOD]
         starts = np.cumsum([0, *(len(part.cells) for part in parts)]).tolist()
@@ -182,7 +182,7 @@ class Tallied:
         words = [*self.words, NONE]  # code -1: the log has no such value
         codes = self.cells[leaves, KEYS : KEYS + keys]
         labels = [tuple(words[code] for code in row) for row in codes.tolist()]
-        return Cells(labels, self.measures[leaves], self.crowd, leaves)
+        return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)
 
 
 def as_table(table: Table, climb: Climb, measures: tuple[str, ...]) -> pa.Table:

@@ -245,6 +245,7 @@ def warm() -> None:
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     group.order_by(ids, 1)
     group.add_up(ids, ids.copy(), np.zeros(1, np.int64), 1)
+    group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))
     ipv4(pa.array([b"192.0.2.1"]))

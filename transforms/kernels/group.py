@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from transforms.kernels import compiled, seed
 
 Keys = NDArray[np.uint64]
+NO_VALUE = (1 << 64) - 1  # fills up what `keep_least` keeps
 
 
 def group(keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -168,6 +169,24 @@ def distinct_by(
         found = [seen[offsets[row] : offsets[row + 1]] for row in there]
         counts[g] = np.unique(ids[np.concatenate([*found, np.zeros(0, np.int32)])]).size
     return counts
+
+
+def keep_least(into: NDArray[np.uint64], ids: NDArray[np.int32], values: NDArray[np.uint64]) -> None:
+    """Keep the least distinct values of each group: `into` uint64[groups, w], ascending and filled up with the largest uint64.
+
+    values uint64[n, any] are those of the groups ids int32[n]; the largest uint64 stands for none.
+    """
+    if ids.size and not (ids.min() >= 0 and ids.max() < len(into)):
+        raise ValueError(f"ids are in {ids.min()} .. {ids.max()}, expected 0 .. {len(into) - 1}")
+    if compiled():
+        from transforms.kernels import hash_groups
+
+        hash_groups.keep_least(into, _usable(ids, np.int32), _usable(values, np.uint64))
+        return
+    width = into.shape[1]
+    for id_, row in zip(ids.tolist(), values.tolist(), strict=True):
+        least = sorted({*into[id_].tolist(), *row} - {NO_VALUE})[:width]
+        into[id_] = [*least, *[NO_VALUE] * (width - len(least))]
 
 
 def _usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:

@@ -128,3 +128,21 @@ def distinct_by(
                 if last[id_] != g:
                     last[id_] = g
                     counts[g] += 1
+
+
+@kernel
+def keep_least(into: NDArray[np.uint64], ids: NDArray[np.int32], values: NDArray[np.uint64]) -> None:
+    """Insert each value into the ascending row of its group, unless it stands there or is larger than all of them."""
+    width = into.shape[1]
+    for r in range(ids.size):
+        g = ids[r]
+        for v in range(values.shape[1]):
+            value = values[r, v]
+            at = width
+            while at > 0 and value < into[g, at - 1]:
+                at -= 1
+            if at == width or (at > 0 and into[g, at - 1] == value):
+                continue
+            for k in range(width - 1, at, -1):
+                into[g, k] = into[g, k - 1]
+            into[g, at] = value

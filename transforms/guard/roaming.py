@@ -1,0 +1,40 @@
+"""Roaming: one person on the move shows many networks, so a word that visitors can make up needs several agents too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.load import Table
+from schemas.policy import Site
+from transforms.kernels.group import NO_VALUE, keep_least
+from transforms.partials import AGENTS
+
+_SLOTS = re.compile(r"(?:/|\{[a-z*]+\})*")  # a route that shows no word
+
+
+class Roaming:
+    """Which rows of a table show a word that visitors made up, and whether enough agents stand behind it (PRIVACY.md 4.5)."""
+
+    def __init__(self, table: Table, site: Site | None = None) -> None:
+        self.places = [table.key_names.index(name) for name in table.free]
+        self.own = frozenset(site.routes if site else ())  # the policy's words, not the visitors'
+
+    def shows_free_word(self, label: Sequence[str]) -> bool:
+        """Whether some free key of the row has a word that the policy did not say."""
+        return any(self._is_free(label[place]) for place in self.places)
+
+    def _is_free(self, word: str) -> bool:
+        bracketed = word.startswith("(") and word.endswith(")")
+        return not (bracketed or word in self.own or _SLOTS.fullmatch(word))
+
+    def allows(self, label: Sequence[str], agents: NDArray[np.uint64]) -> bool:
+        """Whether a row may be shown; agents uint64 [cells, AGENTS] are the least marks of the cells behind it."""
+        if not self.shows_free_word(label):
+            return True
+        least = np.full((1, AGENTS), NO_VALUE, np.uint64)
+        keep_least(least, np.zeros(len(agents), np.int32), agents)
+        return bool((least != np.uint64(NO_VALUE)).all())

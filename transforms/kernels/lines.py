@@ -64,7 +64,9 @@ class Json:
                 if depth == len(path):
                     edges[nodes[here] - 1][4] = slot
         names = np.frombuffer(b"".join(keys) + b"\0", np.uint8).copy()
-        self._given, self._longest = (names, np.array(edges, np.int64).reshape(-1, 5), len(nodes)), longest
+        edges.sort(key=lambda edge: edge[0])
+        firsts = np.searchsorted([edge[0] for edge in edges], np.arange(len(nodes) + 1)).astype(np.int64)
+        self._given, self._longest = (names, np.array(edges, np.int64).reshape(-1, 5), firsts), longest
 
     def scan(self, block: Block, rows: Rows) -> None:
         """Fill `rows`. Whether bytes have to be looked at one by one is decided once a block."""

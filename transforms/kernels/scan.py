@@ -137,10 +137,10 @@ def _fields(
             i = _lazy_end(words, text, i, literals[f], length, flags, longest_user)
             if i < 0:
                 return False, start
-        elif mode == LAST:
-            i = _last_end(words, text, i, literals[f, 0] & U(255))
         elif mode == FIXED:
             i = _fixed_end(text, i, flags >> 8)
+        elif mode == LAST:
+            i = _last_end(words, text, i, literals[f, 0] & U(255))
         else:
             i = _line_end(words, text, i, mode)
         if not _stands(words, i, literals[f], length):

@@ -38,23 +38,27 @@ def _escape_end(text: Text, i: int) -> int:
 
 
 @part
-def _string_end(words: Words, text: Text, i: int, careful: bool, highest: int) -> int:
-    """The quote that ends the string whose first byte is at `i`, -1 if none does or a byte in it may not be there."""
-    start = i
+def _string_end(words: Words, text: Text, i: int, careful: bool, highest: int) -> tuple[int, bool]:
+    """The quote that ends the string whose first byte is at `i`, and whether escapes are in it.
+
+    -1 if no quote ends it, or a byte in it may not be there.
+    """
+    start, escaped = i, False
     while True:
         i = find3(words, i, _FAR, QUOTE, BACKSLASH, NEWLINE)
         if text[i] == _LF:
-            return -1
+            return -1, escaped
         if text[i] == _QUOTE:
             break
+        escaped = True
         i = _escape_end(text, i)
         if i < 0:
-            return -1
+            return -1, escaped
     if careful:
         for k in range(start, i):
             if text[k] < 32 or text[k] > highest:
-                return -1
-    return i
+                return -1, escaped
+    return i, escaped
 
 
 @part
@@ -102,10 +106,10 @@ def _word_end(text: Text, i: int) -> int:
 
 
 @part
-def _edge(text: Text, i: int, n: int, node: int, names: Text, edges: Ints) -> int:
+def _edge(text: Text, i: int, n: int, node: int, names: Text, edges: Ints, firsts: Ints) -> int:
     """The edge from `node` by the key of `n` bytes at `i`, -1 if there is none."""
-    for e in range(edges.shape[0]):
-        if edges[e, 0] != node or edges[e, 2] != n:
+    for e in range(firsts[node], firsts[node + 1]):
+        if edges[e, 2] != n:
             continue
         begin = edges[e, 1]
         same = 0
@@ -117,17 +121,17 @@ def _edge(text: Text, i: int, n: int, node: int, names: Text, edges: Ints) -> in
 
 
 @part
-def _entry(index: int, node: int, edges: Ints) -> int:
+def _entry(index: int, node: int, edges: Ints, firsts: Ints) -> int:
     """The edge from `node` to the entry of an array, -1 if there is none."""
-    for e in range(edges.shape[0]):
-        if edges[e, 0] == node and edges[e, 2] == -1 and edges[e, 1] == index:
+    for e in range(firsts[node], firsts[node + 1]):
+        if edges[e, 2] == -1 and edges[e, 1] == index:
             return e
     return -1
 
 
 @part
 def _walk(
-    words: Words, text: Text, i: int, row: int, names: Text, edges: Ints, careful: bool, highest: int,
+    words: Words, text: Text, i: int, row: int, names: Text, edges: Ints, firsts: Ints, careful: bool, highest: int,
     stack: Ints, seen: Ints, starts: Spans, lens: Spans,
 ) -> tuple[bool, int]:  # fmt: skip
     """Spans of one line; False where it is refused. Also how far it was read: never past its newline."""
@@ -149,19 +153,16 @@ def _walk(
             e = -1
             if is_array:
                 if node >= 0:
-                    e = _entry(stack[depth, 2], node, edges)
+                    e = _entry(stack[depth, 2], node, edges, firsts)
             else:
                 if text[i] != _QUOTE:
                     return False, i
                 start = i + 1
-                stop = _string_end(words, text, start, careful, highest)
-                if stop < 0:
+                stop, escaped = _string_end(words, text, start, careful, highest)
+                if stop < 0 or (escaped and node >= 0):  # it may be the name of a key that is read
                     return False, i
                 if node >= 0:
-                    for k in range(start, stop):
-                        if text[k] == _ESCAPE:
-                            return False, i
-                    e = _edge(text, start, stop - start, node, names, edges)
+                    e = _edge(text, start, stop - start, node, names, edges, firsts)
                 i = _skip(text, stop + 1)
                 if text[i] != _COLON:
                     return False, i
@@ -182,7 +183,7 @@ def _walk(
             start = i
             if text[i] == _QUOTE:
                 start = i + 1
-                stop = _string_end(words, text, start, careful, highest)
+                stop, _ = _string_end(words, text, start, careful, highest)
                 if stop < 0:
                     return False, i
                 i = stop + 1
@@ -219,7 +220,7 @@ def scan_json(
     size: int,
     names: Text,
     edges: Ints,
-    nodes: int,
+    firsts: Ints,
     careful: bool,
     highest: int,
     longest: int,
@@ -231,15 +232,16 @@ def scan_json(
     """Spans of the values at the declared key paths of all lines, as in scan.scan: (rows, refused rows).
 
     edges int64[edges, 5]: the tree of paths: node, place of the key in `names` (or the number of an entry), its length
-    (-1: an entry), node below, slot (-1: none ends here). A length of -1 in `lens`: not there, null, or no scalar.
+    (-1: an entry), node below, slot (-1: none ends here), sorted by node; firsts int64[nodes + 1]: the first of each node.
+    A length of -1 in `lens`: not there, null, or no scalar.
     `careful`: bytes below 32 or above `highest` may be in strings, and are looked for.
     """
     i, row, count = signed(0), signed(0), signed(0)
-    stack, seen = np.zeros((DEEPEST, 3), np.int64), np.zeros(nodes, np.int64)
+    stack, seen = np.zeros((DEEPEST, 3), np.int64), np.zeros(firsts.size, np.int64)
     while i < size:
         begin = i
         line_starts[row] = begin
-        good, i = _walk(words, text, i, row, names, edges, careful, highest, stack, seen, starts, lens)
+        good, i = _walk(words, text, i, row, names, edges, firsts, careful, highest, stack, seen, starts, lens)
         i = find(words, i, NEWLINE, NEWLINE) + 1
         if not good or i - 1 - begin > longest:
             refused[count] = row

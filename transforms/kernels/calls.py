@@ -276,8 +276,11 @@ def warm() -> None:
     rows = Rows(2)
     rows.scan(block, plan, plan.tables(), 100, 100)
     starts, lens = rows.starts[0], rows.lens[0]
-    for kind in ("clf", "iso8601", "count"):
+    for kind in ("clf", "iso8601", "%Y", "count"):
         values(kind, block, starts, lens)
+    from transforms.kernels import lines
+
+    lines.warm(block)
     split_requests(block, starts, lens, True)
     Parameters([b"a"]).select(block, starts, lens, kept)
     dictionary = Dictionary(True)

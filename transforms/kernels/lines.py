@@ -113,3 +113,11 @@ def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int
 def _packed(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], Int64]:
     """Texts one behind the other, and int64[texts + 1] where they begin."""
     return np.frombuffer(b"".join(texts) + b"\0", np.uint8).copy(), np.cumsum([0, *map(len, texts)]).astype(np.int64)
+
+
+def warm(block: Block) -> None:
+    """Compile the kernels of this file; any block will do."""
+    rows, plain = Rows(1), Block()
+    for scan in (Delimited(b",", [0], 100), Labelled([b"a"], 100), Json([["a"]], 100)):
+        scan.scan(block, rows)
+    unescape(block, np.zeros(1, np.int32), np.ones(1, np.int32), plain)

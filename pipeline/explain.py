@@ -19,7 +19,7 @@ from transforms.anonymise import Bench
 from transforms.parse import Parse
 from transforms.parsers.detect import detect, unwrapped
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import readers
+from transforms.parsers.families import check, readers
 from transforms.parsers.reader import Reader
 from transforms.shape import shape
 
@@ -58,8 +58,7 @@ def chosen(line: bytes, asked: str, formats: dict[str, load.Format]) -> tuple[st
     if not set(atoms(asked)) <= set(formats):
         formats, asked = {"(given)": load.Format("(given)", "", "", asked)}, "(given)"
     try:
-        for name in atoms(asked):
-            readers(formats[name])
+        check(asked, formats)
     except DirectiveError as error:
         raise Trouble("E201", f"--format: {error}") from None
     return asked, formats

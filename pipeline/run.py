@@ -33,7 +33,7 @@ from transforms.geography import Countries, GeographyError
 from transforms.guard import Calendar
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import readers
+from transforms.parsers.families import check, readers
 
 HEAD = 500  # lines by which a format is chosen
 RANGE = 256 << 20  # bytes of a Range at most
@@ -177,8 +177,7 @@ def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> t
             if not set(atoms(asked)) <= set(known):
                 known = {"(given)": Format("(given)", "", "", asked)}
                 asked = "(given)"
-            for name in atoms(asked):
-                readers(known[name])
+            check(asked, known)
             names = [asked] * len(inputs)
     except DirectiveError as error:
         raise Trouble("E201", f"--format: {error}") from None

@@ -315,6 +315,7 @@ def read_format(data: Mapping[str, Any], where: str) -> Format:
     texts = {"name": None, "title": "", "spec": "", **needed, "separator": " ", "header": "", "zone": "UTC"}
     for key, default in texts.items():
         expect(where, key, data.get(key), "a string", isinstance(data.get(key, default), str))
+    expect(where, "name", data["name"], "a name without / and +", not set("/+") & set(data["name"]))
     zone, header, separator = data.get("zone", "UTC"), data.get("header", ""), data.get("separator", " ")
     expect(where, "zone", zone, "a time zone of the IANA database", _is_zone(zone))
     expect(where, "header", header, "fields or row", header in ("", "fields", "row"))

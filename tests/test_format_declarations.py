@@ -17,7 +17,7 @@ from transforms import clocks
 from transforms.kernels import calls, compiled
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import readers
+from transforms.parsers.families import check, readers
 from transforms.parsers.reader import value_of
 from transforms.parsers.text import from_zone
 
@@ -69,6 +69,14 @@ def test_format_that_could_not_be_read_is_refused(entry: dict[str, Any], code: s
     """A required column without a source, two readings of one value, a type or path that is none."""
     with pytest.raises(DirectiveError, match=f"^{code}: "):
         readers(read_format({"name": "x", **entry}, "here"))
+
+
+@pytest.mark.parametrize("made", ["syslog", "combined/common", "syslog/w3c", "combined+w3c", "combined+syslog"])
+def test_formats_that_do_not_go_together_are_refused(made: str) -> None:
+    """An envelope without a format in it, one around what brings header lines, or a format that is no envelope."""
+    with pytest.raises(DirectiveError, match=r"^bad_"):
+        check(made, load.formats())
+    check("syslog/combined+caddy", load.formats())
 
 
 def test_shipped_formats_compile() -> None:

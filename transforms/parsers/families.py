@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from schemas.load import Format
@@ -82,3 +82,15 @@ def _parts(lines: bytes) -> Iterable[bytes]:
             return
         yield lines[start : mark + 1]
         start = mark + 1
+
+
+def check(made: str, known: Mapping[str, Format]) -> None:
+    """Refuse what could not be read: "a", "a+b" or "e/a+b" of known names. Raises DirectiveError."""
+    envelope, slash, inner = made.rpartition("/")
+    formats = [known[name] for name in inner.split("+")]
+    for one in (*formats, *([known[envelope]] if slash else [])):
+        readers(one)
+    if any(one.envelope for one in formats) or (slash and not known[envelope].envelope):
+        raise DirectiveError("bad_envelope: expected ENVELOPE/FORMAT, such as syslog/combined")
+    if any(one.header for one in formats) and (slash or len(formats) > 1):
+        raise DirectiveError("bad_mixture: a format with header lines stands alone")

@@ -1,8 +1,10 @@
-"""Lines per CPU second of TextParser.parse on generated combined lines: python -m bench.parse [LINES]."""
+"""Lines per CPU second of parsing generated lines: python -m bench.parse [LINES] [combined, caddy, w3c or ltsv]."""
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import sys
 import time
 
@@ -11,6 +13,7 @@ import numpy as np
 from schemas import load
 from schemas.stages import Accounts, Chunk
 from transforms.kernels import calls, compiled
+from transforms.parsers.families import readers_behind
 from transforms.parsers.text import TextParser
 
 COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
@@ -41,6 +44,42 @@ def generate(lines: int) -> bytes:
     return "".join(out).encode()
 
 
+LINE = re.compile(r'(\S+) - - \[(\S+ \S+)\] "GET ([^ ?]+)(\??)(\S*) HTTP/1.1" (\d+) (\d+) "(.*)" "(.*)"')
+HEADER = b"#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port c-ip cs(User-Agent) cs(Referer) sc-status sc-bytes"
+
+
+def written(line: str, name: str) -> str:
+    """A combined line in another format."""
+    match = LINE.fullmatch(line)
+    if match is None or name == "combined":
+        return line
+    client, time_, path, mark, query, status, size, referrer, agent = match.groups()
+    at = f"2026-11-20 {time_[12:20]}"
+    if name == "w3c":
+        names = agent.replace(" ", "+")
+        return f"{at} 192.0.2.80 GET {path} {query or '-'} 443 {client} {names} {referrer} {status} {size}"
+    if name == "ltsv":
+        pairs = {
+            "time": time_,
+            "host": client,
+            "req": f"GET {path}{mark}{query} HTTP/1.1",
+            "status": status,
+            "size": size,
+        }
+        return "\t".join(f"{label}:{value}" for label, value in {**pairs, "referer": referrer, "ua": agent}.items())
+    headers = {"User-Agent": [agent], "Referer": [referrer], "Accept": ["*/*"]}
+    request = {
+        "remote_ip": client,
+        "client_ip": client,
+        "proto": "HTTP/2.0",
+        "method": "GET",
+        "uri": path + mark + query,
+    }
+    record = {"level": "info", "ts": 1795132800.25 + int(time_[18:20]), "request": {**request, "headers": headers}}
+    record |= {"duration": 0.012, "size": int(size), "status": int(status), "resp_headers": {"Server": ["Caddy"]}}
+    return json.dumps(record, separators=(",", ":"))
+
+
 def chunks(data: bytes) -> list[Chunk]:
     """`data` as the reader would give it."""
     made, start = [], 0
@@ -55,8 +94,10 @@ def chunks(data: bytes) -> list[Chunk]:
 def main() -> None:
     """Print the best of five rounds."""
     lines = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
-    parts = chunks(generate(lines))
-    parser = TextParser(COMBINED, allowed_parameters=frozenset([b"page", b"utm_source"]), columns=load.fields().kept)
+    name = sys.argv[2] if len(sys.argv) > 2 else "combined"
+    parts = chunks("".join(written(line, name) + "\n" for line in generate(lines).decode().splitlines()).encode())
+    (reader,) = readers_behind(load.formats()[name], HEADER)
+    parser = TextParser(reader, allowed_parameters=frozenset([b"page", b"utm_source"]), columns=load.fields().kept)
     began = time.perf_counter()
     calls.warm()
     parser.parse(parts[0])

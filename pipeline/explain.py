@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.options import Wanted
-from pipeline.run import chosen_database, chosen_policy
+from pipeline.run import atoms, chosen_database, chosen_policy
 from pipeline.source import padded
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events, PseudonymousEvents
 from schemas.trouble import Trouble
 from transforms.anonymise import Bench
-from transforms.parse import allowed_parameters
-from transforms.parsers.detect import detect
-from transforms.parsers.directive import DirectiveError, compile_layout
-from transforms.parsers.layout import Layout
-from transforms.parsers.text import TextParser
+from transforms.parse import Parse
+from transforms.parsers.detect import detect, unwrapped
+from transforms.parsers.directive import DirectiveError
+from transforms.parsers.families import check, readers
+from transforms.parsers.reader import Reader
 from transforms.shape import shape
 
 DROPPED = "not read into memory: the column is declared `drop`"
@@ -31,45 +31,58 @@ def explain(line: bytes, options: argparse.Namespace) -> str:
     asked = {"policy": options.policy, "format": options.format, "site": options.site, "geo_db": options.geo_db}
     wanted = Wanted((), Path(), **asked)
     policy = chosen_policy(wanted)
-    name, directive = chosen(line, wanted.format or policy.format, {**load.formats(), **policy.formats})
+    formats = {**load.formats(), **policy.formats}
+    name, formats = chosen(line, wanted.format or policy.format, formats)
     fields = load.fields()
-    parser = TextParser(directive, allowed_parameters=allowed_parameters(policy), columns=fields.kept)
     buffer, size = padded(line + b"\n")
-    events = parser.parse(Chunk(0, name, buffer, size, Accounts()))
-    if not events.accounts.parsed:
+    *_, events = Parse(policy, fields, formats).events(Chunk(0, name, buffer, size, Accounts()))
+    reader = reader_of(line, name, formats)
+    if not events.accounts.parsed or reader is None:
         reason = next(iter(events.accounts.rejected | events.accounts.skipped), "no_format")
         raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape(line)}")
     bench = Bench(policy, wanted.site, chosen_database(wanted), secrets.token_bytes(32))
-    rows = list(described(events, bench.anonymise(events), fields, columns_of(compile_layout(directive))))
+    rows = list(described(events, bench.anonymise(events), fields, columns_of(reader)))
     if options.json:
         return json.dumps({"format": name, "fields": rows})
-    return "\n".join([f"format {name}: {directive}", "", *map(drawn, rows)])
+    directive = formats[name].directive if name in formats else ""
+    return "\n".join([f"format {name}: {directive}" if directive else f"format {name}", "", *map(drawn, rows)])
 
 
-def chosen(line: bytes, asked: str, formats: Mapping[str, load.Format]) -> tuple[str, str]:
-    """(name, directive) of the format that reads the line."""
-    if asked in formats:
-        return asked, formats[asked].directive
-    if asked != "auto":
+def chosen(line: bytes, asked: str, formats: dict[str, load.Format]) -> tuple[str, dict[str, load.Format]]:
+    """(name of the format that reads the line, all formats by name)."""
+    if asked == "auto":
         try:
-            compile_layout(asked)
+            return detect([line], formats)[0], formats
         except DirectiveError as error:
-            raise Trouble("E201", f"--format: {error}") from None
-        return "(given)", asked
+            raise Trouble("E304", f"{error}; the shape of the line: {shape(line)}") from None
+    if not set(atoms(asked)) <= set(formats):
+        formats, asked = {"(given)": load.Format("(given)", "", "", asked)}, "(given)"
     try:
-        name, _ = detect([line], {name: compile_layout(one.directive) for name, one in formats.items()})
+        check(asked, formats)
     except DirectiveError as error:
-        raise Trouble("E304", f"{error}; the shape of the line: {shape(line)}") from None
-    return name, formats[name].directive
+        raise Trouble("E201", f"--format: {error}") from None
+    return asked, formats
 
 
-def columns_of(layout: Layout) -> list[str]:
+def reader_of(line: bytes, name: str, formats: Mapping[str, load.Format]) -> Reader | None:
+    """What reads the line, of the formats in a name such as "a+b" or "e/a"."""
+    envelope, _, inner = name.rpartition("/")
+    for text in unwrapped(formats[envelope], [line]) if envelope else [line]:
+        tried = (reader for one in inner.split("+") for reader in readers(formats[one]))
+        return next((reader for reader in tried if reader.read(text) is not None), None)
+    return None
+
+
+def columns_of(reader: Reader) -> list[str]:
     """Canonical columns in the order of the line, each once."""
     columns: list[str] = []
-    for field in layout.fields:
-        columns += {"request": ["method", "path", "query", "protocol"], "target": ["path", "query"]}.get(
-            field.column, [field.column]
-        )
+    for field in reader.fields:
+        columns += {
+            "request": ["method", "path", "query", "protocol"],
+            "target": ["path", "query"],
+            "date": ["time"],
+            "clock": ["time"],
+        }.get(field.column, [field.column])
     return list(dict.fromkeys(columns))
 
 

@@ -28,8 +28,8 @@ def flow(
         | "Spread" >> beam.Reshuffle()  # the only fusion break before Merge: ~100 bytes a Range, no content
         | "Digest"  # one fused stage: raw lines never leave it
         >> Fused(
-            Read(job.chunk_bytes, reporter),  # Range → Chunk
-            Parse(job.policy, job.fields, job.directives),  # Chunk → Events
+            Read(job.chunk_bytes, reporter, job.formats),  # Range → Chunk
+            Parse(job.policy, job.fields, job.formats),  # Chunk → Events
             Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key),  # Events → PseudonymousEvents
             Tally(job.policy, job.trends, job.shares, key),  # PseudonymousEvents → Sealed
         )

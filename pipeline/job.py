@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.entry import FOLDERS, Provenance
-from schemas.load import Fields, Trends
+from schemas.load import Fields, Format, Trends
 from schemas.policy import Policy
 from schemas.stages import Range
 from transforms.guard import Calendar
@@ -44,7 +44,7 @@ class Job:
     repeated: int
     assigned: str
     ranges: tuple[Range, ...]
-    directives: dict[str, str]
+    formats: dict[str, Format]
     shares: int
     chunk_bytes: int
     calendar: Calendar

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -25,13 +26,14 @@ from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
 from pipeline.source import Input, digest, find, head, plan
 from schemas import load
-from schemas.load import DeclarationError
+from schemas.load import DeclarationError, Format
 from schemas.policy import K_FLOOR, Policy, read_policy
 from schemas.trouble import Trouble, from_text
 from transforms.geography import Countries, GeographyError
 from transforms.guard import Calendar
 from transforms.parsers.detect import detect
-from transforms.parsers.directive import DirectiveError, compile_layout
+from transforms.parsers.directive import DirectiveError
+from transforms.parsers.families import check, readers
 
 HEAD = 500  # lines by which a format is chosen
 RANGE = 256 << 20  # bytes of a Range at most
@@ -112,7 +114,7 @@ def prepare(
         else:
             fresh.append(source)
             digests.append(InputDigest(source.place, sha256, source.size, source.inode))
-    directives, names = chosen_formats(wanted, policy, fresh)
+    formats, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
     target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
     first, last = ledger.edges(skipped)
@@ -132,8 +134,8 @@ def prepare(
         skipped=tuple(sorted(skipped)),
         repeated=repeated,
         assigned=assigned,
-        ranges=tuple(plan(fresh, names, target)),
-        directives=directives,
+        ranges=tuple(plan(fresh, names, target, formats)),
+        formats=formats,
         shares=max(1, min(64, -(-total // engine.share))),
         chunk_bytes=engine.chunk,
         calendar=Calendar(now, ledger.covered(wanted.profile), first, last, wanted.partial, wanted.preview),
@@ -145,7 +147,7 @@ def prepare(
 def assignment(wanted: Wanted, policy: Policy) -> str:
     """sha256 of what decides to which site and day an event belongs."""
     sites = [(site.name, site.hosts, site.timezone) for site in policy.all_sites]
-    formats = sorted((one.name, one.directive) for one in policy.formats.values())
+    formats = sorted(repr(one) for one in policy.formats.values())
     return hashlib.sha256(
         json.dumps([wanted.site, wanted.format or policy.format, sites, formats]).encode()
     ).hexdigest()
@@ -162,32 +164,38 @@ def refuse_other_zones(policy: Policy, published: Mapping[str, str]) -> None:
             )
 
 
-def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, str], list[str]]:
-    """(directive by format name, format name of each input). Raises Trouble E201, E304."""
-    known = {name: one.directive for name, one in {**load.formats(), **policy.formats}.items()}
+def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, Format], list[str]]:
+    """(formats by name, what each input is in, made of such names). Raises Trouble E201, E304."""
+    known = {**load.formats(), **policy.formats}
     asked = wanted.format or policy.format
     try:
         if asked == "auto":
-            layouts = {name: compile_layout(directive) for name, directive in known.items()}
-            names = [detected(source, layouts) for source in inputs]
-        elif asked in known:
-            names = [asked] * len(inputs)
+            for one in known.values():
+                readers(one)
+            names = [detected(source, known) for source in inputs]
         else:
-            compile_layout(asked)
-            known["(given)"] = asked
-            names = ["(given)"] * len(inputs)
+            if not set(atoms(asked)) <= set(known):
+                known = {"(given)": Format("(given)", "", "", asked)}
+                asked = "(given)"
+            check(asked, known)
+            names = [asked] * len(inputs)
     except DirectiveError as error:
         raise Trouble("E201", f"--format: {error}") from None
-    return {name: known[name] for name in set(names)}, names
+    return {name: known[name] for made in set(names) for name in atoms(made)}, names
 
 
-def detected(source: Input, layouts: Mapping[str, Any]) -> str:
-    """The format of an input by its first lines; an empty one fits any."""
+def atoms(made: str) -> list[str]:
+    """The names in "a", "a+b" or "e/a+b"."""
+    return re.split("[/+]", made)
+
+
+def detected(source: Input, known: Mapping[str, Format]) -> str:
+    """The formats of an input by its first lines; an empty one fits any."""
     lines = [line for line in head(source) if line.strip()][:HEAD]
     if not lines:
-        return next(iter(layouts))
+        return next(iter(known))
     try:
-        name, _ = detect(lines, layouts)
+        name, _ = detect(lines, known)
     except DirectiveError as error:
         raise Trouble("E304", f"{source.path}: {error}. Name it with --format") from None
     return name

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.unpack import BLOCK, PACKED, unpack
+from schemas.load import Format
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
-from transforms.parsers.layout import LONGEST_LINE
+from transforms.parsers.families import next_header
+from transforms.parsers.reader import LONGEST_LINE
 from transforms.parsers.text import end_of_lines
 
 CHUNK = 16 << 20
@@ -145,14 +147,26 @@ def head(source: Input, size: int = 96 << 10) -> list[bytes]:
 # ---- Plan -----------------------------------------------------------------------------------------------------------
 
 
-def plan(inputs: Sequence[Input], formats: Sequence[str], target: int) -> list[Range]:
-    """Ranges of about `target` bytes, largest first; `formats` are those of the inputs. A packed file is one Range."""
+def plan(
+    inputs: Sequence[Input], formats: Sequence[str], target: int, known: Mapping[str, Format] | None = None
+) -> list[Range]:
+    """Ranges of about `target` bytes, largest first; `formats` are those of the inputs.
+
+    A packed file is one Range. So is a file whose format (of `known`) has header lines: they may come anywhere, so that
+    what a line in the middle says is known only after all lines before it were read.
+    """
     ranges = []
     for number, (source, format_) in enumerate(zip(inputs, formats, strict=True)):
-        step = max(source.size, 1) if source.packed else target
+        whole = source.packed or has_header(format_, known or {})
+        step = max(source.size, 1) if whole else target
         for start in range(0, source.size, step):
             ranges.append(Range(number, source.place, start, min(start + step, source.size), format_))
     return sorted(ranges, key=lambda r: (r.start - r.stop, r.file, r.start))
+
+
+def has_header(format_: str, known: Mapping[str, Format]) -> bool:
+    """Whether the columns of a file are in header lines of its own."""
+    return format_ in known and bool(known[format_].header)
 
 
 # ---- Read -----------------------------------------------------------------------------------------------------------
@@ -161,18 +175,27 @@ def plan(inputs: Sequence[Input], formats: Sequence[str], target: int) -> list[R
 class Read:
     """A step of the fused stage: Range → chunks of whole lines."""
 
-    def __init__(self, chunk_bytes: int = CHUNK, progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        chunk_bytes: int = CHUNK,
+        progress: Callable[[int, int], None] | None = None,
+        formats: Mapping[str, Format] | None = None,
+    ) -> None:
         self.chunk_bytes, self.progress = chunk_bytes, progress
+        self.headed = {name: one for name, one in (formats or {}).items() if one.header}
 
     def __call__(self, ranges: Iterator[Range]) -> Iterator[Chunk]:
         for range_ in ranges:
             with open_bytes(range_.path) as raw:
                 stream = Bounded(raw, range_, min(BLOCK, self.chunk_bytes))
+                format_, header = self.headed.get(range_.format), b""
                 for buffer, size, overlong in cut(stream.lines(), self.chunk_bytes):
                     accounts = Accounts(lines=overlong)
                     if overlong:
                         accounts.rejected["too_long"] = overlong
-                    yield Chunk(range_.file, range_.format, buffer, size, accounts)
+                    yield Chunk(range_.file, range_.format, buffer, size, accounts, header)
+                    if format_ is not None:
+                        header = next_header(format_, header, buffer[:size].tobytes())
                     if self.progress:
                         self.progress(stream.done(), int(np.count_nonzero(buffer[:size] == 10)))
 

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 CLASSES = ("network", "identity", "quasi", "safe")
 TYPES = ("text", "timestamp", "status", "count", "duration")
@@ -253,23 +254,107 @@ def trends() -> Trends:
 
 # ---- formats --------------------------------------------------------------------------------------------------------
 
+FAMILIES = ("directive", "pattern", "json", "delimited", "labelled")
+DEFAULT_TYPES = {
+    "time": "iso8601|clf", "status": "status", "bytes": "count", "duration": "seconds",
+    "date": "%Y-%m-%d", "clock": "%H:%M:%S%f",
+}  # fmt: skip
+PIECES = ("request", "target", "date", "clock", "message")  # what is no column itself but gives one, or a line inside
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a column comes from: a key path (json), a label (labelled) or the name in the header (delimited)."""
+
+    column: str
+    name: str
+    type: str
+
 
 @dataclass(frozen=True)
 class Format:
-    """A log format that can be read: a server's own directive under a name."""
+    """A log format that can be read.
+
+    `family` says how lines are built: by a server's own `directive`, by `patterns` of ours (tried in their order), or
+    of named values: `sources`. `separator`, `header` ("fields": #Fields lines, "row": the first line, "": `names`) and
+    `plus` (columns that write + for a space) are for delimited lines. `zone` is that of times that say none. `required`
+    columns must be in each line. One whose source is a `message` is an envelope around lines of other formats.
+    """
 
     name: str
     title: str
     spec: str
-    directive: str
+    directive: str = ""
+    family: str = "directive"
+    patterns: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    separator: str = ""
+    header: str = ""
+    names: tuple[str, ...] = ()
+    plus: tuple[str, ...] = ()
+    zone: str = "UTC"
+    required: tuple[str, ...] = ("client", "time", "path")
+
+    @property
+    def envelope(self) -> bool:
+        """Whether lines of other formats are inside its lines."""
+        return "message" in self.required or any("{message}" in pattern for pattern in self.patterns)
+
+
+_KEYS = {
+    "directive": ("directive",),
+    "pattern": ("patterns", "zone"),
+    "json": ("columns", "zone", "required"),
+    "labelled": ("columns", "zone", "required"),
+    "delimited": ("columns", "zone", "required", "separator", "header", "names", "plus"),
+}
 
 
 def read_format(data: Mapping[str, Any], where: str) -> Format:
-    """A Format from parsed TOML."""
-    only_keys(where, data, ("name", "title", "spec", "directive"))
-    for key, default in (("name", None), ("directive", None), ("title", ""), ("spec", "")):
+    """A Format from parsed TOML. What its directive, patterns and sources say is checked when they are compiled."""
+    family = data.get("family", "directive")
+    expect(where, "family", family, f"one of {', '.join(FAMILIES)}", family in FAMILIES)
+    only_keys(where, data, ("name", "title", "spec", "family", *_KEYS[family]))
+    needed = {"directive": None} if family == "directive" else {"directive": ""}
+    texts = {"name": None, "title": "", "spec": "", **needed, "separator": " ", "header": "", "zone": "UTC"}
+    for key, default in texts.items():
         expect(where, key, data.get(key), "a string", isinstance(data.get(key, default), str))
-    return Format(data["name"], data.get("title", data["name"]), data.get("spec", ""), data["directive"])
+    expect(where, "name", data["name"], "a name without / and +", not set("/+") & set(data["name"]))
+    zone, header, separator = data.get("zone", "UTC"), data.get("header", ""), data.get("separator", " ")
+    expect(where, "zone", zone, "a time zone of the IANA database", _is_zone(zone))
+    expect(where, "header", header, "fields or row", header in ("", "fields", "row"))
+    expect(where, "separator", separator, "one character", len(separator.encode()) == 1 and separator not in '"\r\n')
+    required = entries(where, data, "required") or (
+        ("message",) if "message" in data.get("columns", {}) else ("client", "time", "path")
+    )
+    return Format(
+        data["name"], data.get("title", data["name"]), data.get("spec", ""), data.get("directive", ""), family,
+        entries(where, data, "patterns"), _read_sources(where, data), separator, header, entries(where, data, "names"),
+        entries(where, data, "plus"), zone, required,
+    )  # fmt: skip
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+    return True
+
+
+def _read_sources(where: str, data: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Sources in the order of the file: `column = "name"`, or a list of names or of { from = "name", type = "…" }."""
+    found = []
+    for column, value in subtable(where, data, "columns").items():
+        here = f"columns.{column}"
+        expect(where, here, column, "a column of fields.toml", column in fields().columns or column in PIECES)
+        for one in value if isinstance(value, list) else [value]:
+            entry = {"from": one} if isinstance(one, str) else one
+            good = isinstance(entry, dict) and "from" in entry and set(entry) <= {"from", "type"}
+            good = good and all(isinstance(text, str) for text in entry.values())
+            expect(where, here, one, 'a name, or { from = "name", type = "…" }', good)
+            found.append(Source(column, entry["from"], entry.get("type", DEFAULT_TYPES.get(column, "text"))))
+    return tuple(found)
 
 
 @cache

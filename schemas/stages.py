@@ -16,8 +16,8 @@ class Range(NamedTuple):
     """A part of one input file: what workers are given. About 100 bytes, no content.
 
     `start` and `stop` are byte offsets; a compressed file is one Range from 0 to its size. A line belongs to the Range
-    that holds its first byte. `file` is the position of the file in the plan, `format` the name of a declared format
-    or a pasted directive.
+    that holds its first byte. `file` is the position of the file in the plan, `format` made of names of declared formats:
+    "a", "a+b" where a file mixes them, "e/a" where lines of a are inside those of e.
     """
 
     file: int
@@ -55,6 +55,7 @@ class Chunk:
 
     `buffer` is uint8 with `size` bytes of lines (each ended by a newline, also the last: where the file has none, it is
     added) and at least 64 bytes of padding behind them. `accounts` already counts the lines that were too long to read.
+    `header` is the header line of the file that counts for the first of the lines, where its format has such lines.
     """
 
     file: int
@@ -62,6 +63,7 @@ class Chunk:
     buffer: NDArray[np.uint8]
     size: int
     accounts: Accounts
+    header: bytes = b""
 
 
 @dataclass

@@ -52,9 +52,9 @@ def of_first_lines(name: str) -> Mapping[str, str]:
     asked = wanted(name, Path())
     policy = read_policy(asked.policy)
     inputs = find(asked.inputs)
-    directives, names = chosen_formats(asked, policy, inputs)
-    chunks = Read()(iter(plan(inputs, names, 1 << 30)))
-    (events,) = Parse(policy, load.fields(), directives)(chunks)
+    known, names = chosen_formats(asked, policy, inputs)
+    chunks = Read(formats=known)(iter(plan(inputs, names, 1 << 30, known)))
+    events, *_ = Parse(policy, load.fields(), known)(chunks)
     bench = Bench(policy, None, Countries(asked.geo_db), bytes(32))
     return {
         "events.jsonl": "".join(objects(events.batch)),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from schemas.stages import Accounts, Chunk
 from transforms.kernels import calls, compiled, group, plain
-from transforms.parsers.layout import PATTERNS
+from transforms.parsers.reader import PATTERNS
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="numba is not installed, so that nothing is compiled")
 Spans = tuple[calls.Block, calls.Int32, calls.Int32]

@@ -16,8 +16,9 @@ from schemas.stages import Accounts, Chunk
 from transforms.kernels import calls, compiled
 from transforms.kernels.modes import LAZY
 from transforms.parsers.directive import compile_layout
-from transforms.parsers.layout import LONGEST_LINE, LONGEST_USER, Layout
-from transforms.parsers.text import TextParser, _plan
+from transforms.parsers.layout import LONGEST_USER, Layout
+from transforms.parsers.reader import LONGEST_LINE
+from transforms.parsers.text import TextParser
 
 COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 DIRECTIVES = {
@@ -115,7 +116,7 @@ def chunk(data: bytes, ended: bool = True) -> Chunk:
 
 def by_kernel(layout: Layout, lines: list[bytes]) -> list[list[tuple[int, int]] | None]:
     """Spans of what the kernel itself accepts, None where it refuses."""
-    block, rows, plan = calls.Block(1 << 20), calls.Rows(len(layout.fields)), _plan(layout)
+    block, rows, plan = calls.Block(1 << 20), calls.Rows(len(layout.fields)), layout.plan
     block.fill(np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8))
     rows.scan(block, plan, plan.tables(), LONGEST_LINE, LONGEST_USER)
     good = np.ones(rows.rows, bool)

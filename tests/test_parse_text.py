@@ -15,7 +15,8 @@ import pytest
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
 from transforms.kernels import calls
-from transforms.parsers.text import TextParser, unescape
+from transforms.parsers.escapes import unescape
+from transforms.parsers.text import TextParser
 
 COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_user_agent"'

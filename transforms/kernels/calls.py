@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from transforms import clocks
 from transforms.kernels import compiled, group, plain, seed
 
 SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
@@ -23,12 +25,14 @@ CLIENT, COLLAPSE, NO_DASH = (
     2,
     4,
 )  # flags: must not be missing; may be missing with its space; must not begin with "- "
+WIDTH = 8  # the bits of the flags from here on are the bytes of a FIXED field
 # digits, scale, digits of the fraction, whether "-" is -1, lowest, highest, and by what the result is divided
 _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "epoch": (11, 0, 9, False, 0, 1 << 62, 1),
     "epoch_ms": (14, 0, 9, False, 0, 1 << 62, 1000),
     "epoch_us": (17, 0, 9, False, 0, 1 << 62, 1_000_000),
     "status": (3, 0, 0, True, 100, 599, 1),
+    "zero": (3, 0, 0, True, 0, 0, 1),
     "count": (18, 0, 0, True, 0, 1 << 62, 1),
     "seconds": (12, 6, 9, True, 0, 1 << 62, 1),
     "millis": (15, 3, 9, True, 0, 1 << 62, 1),
@@ -88,42 +92,80 @@ class Rows:
     def scan(
         self, block: Block, plan: Plan, tables: tuple[Int64, NDArray[np.uint64]], longest_line: int, longest_user: int
     ) -> None:
-        """Find the fields of all lines; the plain way finds the lines alone and refuses them all."""
-        lines = np.flatnonzero(block.text[: block.size] == 10) if not compiled() else None
-        self._reserve(int(np.count_nonzero(block.text[: block.size] == 10)) if lines is None else lines.size)
-        if lines is not None:
-            self.rows = lines.size
-            self._lines[0], self._lines[1 : self.rows + 1] = 0, lines + 1
-            self.refused = np.arange(self.rows, dtype=np.int32)
-        else:
-            from transforms.kernels.scan import scan
+        """Find the fields of all lines by the table of a layout."""
+        if not compiled():
+            self.refuse_all(block)
+            return
+        from transforms.kernels.scan import scan
 
-            self.rows, refused = scan(
-                block.words, block.text, block.size, len(plan.lead), *tables,
-                self._spans[0], self._spans[1], self._lines, self._refused, longest_line, longest_user,
-            )  # fmt: skip
-            self.refused = self._refused[:refused]
-        self.line_starts = self._lines[: self.rows + 1]
-        self.starts, self.lens = self._spans[0, :, : self.rows], self._spans[1, :, : self.rows]
+        self.fill(block, _with_tail(scan, longest_line, longest_user), len(plan.lead), *tables)
+
+    def refuse_all(self, block: Block) -> None:
+        """The plain way: find the lines alone, and leave them all to the exact path."""
+        lines = np.flatnonzero(block.text[: block.size] == 10)
+        self._reserve(lines.size)
+        self._lines[0], self._lines[1 : lines.size + 1] = 0, lines + 1
+        self._settle(lines.size, np.arange(lines.size, dtype=np.int32))
+
+    def fill(self, block: Block, kernel: Callable[..., tuple[int, int]], *given: Any) -> None:
+        """Run a scan: kernel(words, text, size, *given, starts, lens, line_starts, refused)."""
+        self._reserve(int(np.count_nonzero(block.text[: block.size] == 10)))
+        rows, refused = kernel(
+            block.words, block.text, block.size, *given, self._spans[0], self._spans[1], self._lines, self._refused
+        )
+        self._settle(rows, self._refused[:refused])
+
+    def _settle(self, rows: int, refused: Int32) -> None:
+        self.rows, self.refused = rows, refused
+        self.line_starts = self._lines[: rows + 1]
+        self.starts, self.lens = self._spans[0, :, :rows], self._spans[1, :, :rows]
+
+
+def _with_tail(kernel: Callable[..., tuple[int, int]], *tail: Any) -> Callable[..., tuple[int, int]]:
+    """A scan that takes its bounds behind the arrays."""
+    return lambda *arguments: kernel(*arguments, *tail)
 
 
 def values(kind: str, block: Block, starts: Int32, lens: Int32) -> tuple[Int64, int]:
-    """Numbers or times of spans, and how many of them are WRONG; the plain way leaves all of them to the exact path."""
+    """Numbers or times of spans, and how many of them are WRONG; the plain way leaves all of them to the exact path.
+
+    `kind` is a type, or several with a bar between them: the first that a text may be is taken.
+    """
     out = np.empty(starts.size, np.int64)
     if not compiled():
         out.fill(WRONG)
         return out, starts.size
+    first, *others = kind.split("|")
+    wrong = _values(first, block, starts, lens, out)
+    for other in others:
+        if not wrong:
+            break
+        again = np.flatnonzero(out == WRONG)
+        found = np.empty(again.size, np.int64)
+        wrong = _values(other, block, starts[again], lens[again], found)
+        out[again] = found
+    return out, wrong
+
+
+def _values(kind: str, block: Block, starts: Int32, lens: Int32, out: Int64) -> int:
+    """Values of one type; returns how many are WRONG."""
     from transforms.kernels import values as kernels
 
     if kind == "clf":
-        return out, kernels.clf_times(block.words, block.text, starts, lens, out)
+        return kernels.clf_times(block.words, block.text, starts, lens, out)
     if kind == "iso8601":
-        return out, kernels.iso_times(block.text, starts, lens, out)
+        return kernels.iso_times(block.text, starts, lens, out)
+    if "%" in kind:
+        from transforms.kernels.clocks import clock_times
+
+        return clock_times(block.text, starts, lens, clocks.table(kind), out)
     digits, scale, fraction, dash, low, high, divisor = _NUMBERS[kind]
     wrong = kernels.numbers(block.text, starts, lens, digits, scale, fraction, dash, low, high, out)
+    if kind == "zero":
+        out[out == 0] = -1
     if divisor > 1:
         out[out != WRONG] //= divisor
-    return out, wrong
+    return wrong
 
 
 def split_requests(block: Block, starts: Int32, lens: Int32, method: bool) -> Int32:
@@ -234,8 +276,11 @@ def warm() -> None:
     rows = Rows(2)
     rows.scan(block, plan, plan.tables(), 100, 100)
     starts, lens = rows.starts[0], rows.lens[0]
-    for kind in ("clf", "iso8601", "count"):
+    for kind in ("clf", "iso8601", "%Y", "count"):
         values(kind, block, starts, lens)
+    from transforms.kernels import lines
+
+    lines.warm(block)
     split_requests(block, starts, lens, True)
     Parameters([b"a"]).select(block, starts, lens, kept)
     dictionary = Dictionary(True)

@@ -3,6 +3,9 @@
 BARE = 0  # at the first byte of the literal behind it
 QUOTED = 1  # at the first double quote that no backslash escapes
 LAZY = 2  # at the first place where the whole literal stands and the rest of the line can be read
-FIXED = 3  # after the 26 bytes of a CLF time, where the literal behind it begins with a byte that the time holds
+FIXED = 3  # after the bytes that a time has, where the literal behind it begins with a byte that the time holds
 WORD = 4  # at the first space or at the end of the line: the last field, when nothing stands behind it
 REST = 5  # at the end of the line: the last field, when it may hold spaces
+LAST = 6  # at the last place, before the first space, of the byte behind it: an address in front of its port
+NAMED = -1  # no text around it says: the family of the format does, and it may be missing
+DEEPEST = 64  # JSON objects and arrays within each other: what is deeper is not read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-_MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+)(?: HTTP/\d(?:\.\d)?)?\Z")
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
@@ -43,7 +43,7 @@ def _seconds(days: int | None, clock: bytes, zone: bytes) -> int | None:
 
 def clf_time(text: bytes) -> int | None:
     """dd/Mon/yyyy:HH:MM:SS +hhmm as seconds since the epoch."""
-    return _seconds(days_of(int(text[7:11]), _MONTHS[text[3:6]], int(text[:2])), text[12:20], text[21:])
+    return _seconds(days_of(int(text[7:11]), MONTHS[text[3:6]], int(text[:2])), text[12:20], text[21:])
 
 
 def iso_time(text: bytes) -> int | None:
@@ -67,6 +67,7 @@ VALUES: Mapping[str, Callable[[bytes], int | None]] = {
     "epoch_ms": lambda text: number(text, 0) // 1000,
     "epoch_us": lambda text: number(text, 0) // 1_000_000,
     "status": lambda text: number(text, 0),
+    "zero": lambda text: -1,
     "count": lambda text: number(text, 0),
     "seconds": lambda text: number(text, 6),
     "millis": lambda text: number(text, 3),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.modes import BARE, FIXED, LAZY, QUOTED, REST, WORD
+from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, QUOTED, REST, WORD
 from transforms.kernels.words import (
     BACKSLASH,
     EACH,
@@ -77,12 +77,22 @@ def _line_end(words: Words, text: Text, start: int, mode: int) -> int:
 
 
 @part
-def _fixed_end(text: Text, start: int) -> int:
-    """26 bytes on, or at the end of the line."""
+def _fixed_end(text: Text, start: int, width: int) -> int:
+    """So many bytes on, or at the end of the line."""
     i = start
-    while i < start + 26 and text[i] != _LF:
+    while i < start + width and text[i] != _LF:
         i += 1
     return i
+
+
+@part
+def _last_end(words: Words, text: Text, start: int, byte: np.uint64) -> int:
+    """The last such byte in front of the first space or newline, or that where there is none."""
+    end = find(words, start, SPACE, NEWLINE)
+    i = end
+    while i > start and U(text[i]) != byte:
+        i -= 1
+    return i if U(text[i]) == byte else end
 
 
 @part
@@ -128,7 +138,9 @@ def _fields(
             if i < 0:
                 return False, start
         elif mode == FIXED:
-            i = _fixed_end(text, i)
+            i = _fixed_end(text, i, flags >> 8)
+        elif mode == LAST:
+            i = _last_end(words, text, i, literals[f, 0] & U(255))
         else:
             i = _line_end(words, text, i, mode)
         if not _stands(words, i, literals[f], length):

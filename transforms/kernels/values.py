@@ -12,21 +12,21 @@ WRONG = -(1 << 63)
 Spans = NDArray[np.int32]
 Ints = NDArray[np.int64]
 _NONE = -1000000  # what a digit that is none counts: no sum with it is in any range
-_MONTHS = np.array(
+MONTH_NAMES = np.array(
     [int.from_bytes(m, "little") for m in b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()], np.int64
 )
 _LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
 
 
 @part
-def _two(text: Text, i: int) -> int:
+def two(text: Text, i: int) -> int:
     """Two digits as a number, far below zero if they are none."""
     a, b = signed(text[i]) - 48, signed(text[i + 1]) - 48
     return a * 10 + b if 0 <= a <= 9 and 0 <= b <= 9 else _NONE
 
 
 @part
-def _days(year: int, month: int, day: int) -> int:
+def days_since(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01, WRONG where there is no such day or it is not in 1970 to 2999."""
     if year < 1970 or year > 2999 or month < 1 or month > 12 or day < 1:
         return WRONG
@@ -39,9 +39,9 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 @part
-def _zone(text: Text, i: int, minutes: int) -> int:
+def zone_at(text: Text, i: int, minutes: int) -> int:
     """Seconds east of UTC of a sign and hours at `i` and minutes at `minutes`; WRONG if it is none."""
-    hours, rest = _two(text, i + 1), _two(text, minutes)
+    hours, rest = two(text, i + 1), two(text, minutes)
     if hours < 0 or hours > 23 or rest < 0 or rest > 59 or (text[i] != 43 and text[i] != 45):
         return WRONG
     return (hours * 3600 + rest * 60) * (1 if text[i] == 43 else -1)
@@ -50,7 +50,7 @@ def _zone(text: Text, i: int, minutes: int) -> int:
 @part
 def _clock(text: Text, i: int) -> int:
     """Seconds of HH:MM:SS at `i`, WRONG if it is none; a leap second is the second after it."""
-    h, m, s = _two(text, i), _two(text, i + 3), _two(text, i + 6)
+    h, m, s = two(text, i), two(text, i + 3), two(text, i + 6)
     if h < 0 or h > 23 or m < 0 or m > 59 or s < 0 or s > 60 or text[i + 2] != 58 or text[i + 5] != 58:
         return WRONG
     return h * 3600 + m * 60 + s
@@ -64,10 +64,10 @@ def _clf(text: Text, i: int) -> int:
     name = signed(text[i + 3]) | signed(text[i + 4]) << 8 | signed(text[i + 5]) << 16
     month = signed(0)
     for m in range(12):
-        if _MONTHS[m] == name:
+        if MONTH_NAMES[m] == name:
             month = m + 1
-    days = _days(_two(text, i + 7) * 100 + _two(text, i + 9), month, _two(text, i))
-    clock, zone = _clock(text, i + 12), _zone(text, i + 21, i + 24)
+    days = days_since(two(text, i + 7) * 100 + two(text, i + 9), month, two(text, i))
+    clock, zone = _clock(text, i + 12), zone_at(text, i + 21, i + 24)
     if days == WRONG or clock == WRONG or zone == WRONG:
         return WRONG
     return days * 86400 + clock - zone
@@ -86,7 +86,7 @@ def clf_times(words: Words, text: Text, starts: Spans, lens: Spans, out: Ints) -
         value = signed(WRONG)
         if lens[r] == 26:
             a, b, c = load(words, i), head(load(words, i + 8), 6), load(words, i + 18) & U(0xFFFFFFFFFFFF0000)
-            m, s = _two(text, i + 15), _two(text, i + 18)
+            m, s = two(text, i + 15), two(text, i + 18)
             if base != WRONG and a == date and b == hour and c == zone and text[i + 14] == 58 and text[i + 17] == 58:
                 if 0 <= m <= 59 and 0 <= s <= 60:
                     value = base + m * 60 + s
@@ -104,7 +104,7 @@ def _iso(text: Text, i: int, end: int) -> int:
     """yyyy-mm-ddTHH:MM:SS[.fraction](Z|+hh:mm|+hhmm) in [i, end), all of it checked."""
     if end - i < 20 or text[i + 4] != 45 or text[i + 7] != 45 or text[i + 10] != 84:
         return WRONG
-    days = _days(_two(text, i) * 100 + _two(text, i + 2), _two(text, i + 5), _two(text, i + 8))
+    days = days_since(two(text, i) * 100 + two(text, i + 2), two(text, i + 5), two(text, i + 8))
     clock = _clock(text, i + 11)
     k = i + 19
     if text[k] == 46 or text[k] == 44:
@@ -116,9 +116,9 @@ def _iso(text: Text, i: int, end: int) -> int:
             return WRONG
     zone = 0
     if end - k == 6 and text[k + 3] == 58:
-        zone = _zone(text, k, k + 4)
+        zone = zone_at(text, k, k + 4)
     elif end - k == 5:
-        zone = _zone(text, k, k + 3)
+        zone = zone_at(text, k, k + 3)
     elif end - k != 1 or text[k] != 90:
         return WRONG
     if days == WRONG or clock == WRONG or zone == WRONG:

@@ -1,47 +1,163 @@
-"""Which of the known formats a few lines of a file are in."""
+"""Which of the known formats the first lines of a file are in: one, several where it mixes them, or one in an envelope."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.layout import LONGEST_LINE, Layout
+from transforms.parsers.families import by_header, readers_behind
+from transforms.parsers.reader import LONGEST_LINE, Reader, Span
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*\Z")
 _ADDRESS = re.compile(rb"\[([^\]]+)\](?::\d+)?\Z|([\d.]+):\d+\Z")
 ENOUGH = 0.5
+ANOTHER = 0.05  # share of lines that the formats before do not read for which another format is taken
 
 
-def detect(lines: Iterable[bytes], candidates: Mapping[str, Layout]) -> tuple[str, float]:
-    """Name of the candidate that reads most of the lines, and its share of those that are not blank.
+@dataclass(frozen=True)
+class Fit:
+    """What a format reads of some lines: by number, the column's bytes; and how many columns it knows."""
 
-    A line counts for a format that reads it with a plausible client. Of equal formats the one with more columns wins,
-    then the one named first. Raises DirectiveError, which names candidates and shares, where no share reaches 0.5.
+    read: Mapping[int, Mapping[str, bytes]]
+    columns: int
+
+
+def detect(lines: Iterable[bytes], candidates: Mapping[str, Reader | Format]) -> tuple[str, float]:
+    """Name of the formats that read most of the lines, and the share of those that are not blank.
+
+    "a+b": what a does not read is in b; "e/a": a is inside the lines of the envelope e. A line counts for a format that
+    reads it with a plausible client. Of formats that read the same share the one with more columns wins. Raises
+    DirectiveError, which names candidates and shares, where no share reaches 0.5, and where two that read the same
+    share with as many columns would read a line differently.
     """
     filled = [line for line in (line.rstrip(b"\n") for line in lines) if line.strip()]
     if not filled or not candidates:
         raise DirectiveError(
             f"no_format: {len(filled)} lines and {len(candidates)} formats to try, expected some of both"
         )
-    shares = {name: sum(fits(layout, line) for line in filled) / len(filled) for name, layout in candidates.items()}
-    best = max(candidates, key=lambda name: (shares[name], len(candidates[name].columns)))
-    if shares[best] < ENOUGH:
-        tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    plain = {name: one for name, one in candidates.items() if not _is_envelope(one)}
+    found = _mixed(filled, plain)
+    for name, envelope in candidates.items():
+        if isinstance(envelope, Format) and envelope.envelope:
+            inside = [line for line in unwrapped(envelope, filled) if line.strip()]
+            headless = {inner: one for inner, one in plain.items() if not _has_header(one)}
+            inner = _mixed(inside, headless) if len(inside) > len(filled) * ENOUGH else ([], 0.0, {})
+            share = inner[1] * len(inside) / len(filled)
+            if share > found[1]:
+                found = [f"{name}/" + "+".join(inner[0])], share, inner[2]
+    names, share, tried = found
+    if share < ENOUGH:
+        seen = ", ".join(f"{name} {part:.0%}" for name, part in tried.items())
         raise DirectiveError(
-            f"no_format: no known format reads half of the first lines ({tried}); give the server's own directive"
+            f"no_format: no known format reads half of the first lines ({seen}); give the server's own directive"
         )
-    return best, shares[best]
+    return "+".join(names), share
 
 
-def fits(layout: Layout, line: bytes) -> bool:
-    """Whether the layout reads the line, and what it takes for the client may be one."""
-    read = layout.read(line) if len(line) <= LONGEST_LINE else None
+def _is_envelope(one: Reader | Format) -> bool:
+    return isinstance(one, Format) and one.envelope
+
+
+def _mixed(
+    lines: Sequence[bytes], candidates: Mapping[str, Reader | Format]
+) -> tuple[list[str], float, dict[str, float]]:
+    """Names in the order in which they are tried, their share together, and the share of each by itself."""
+    fits_ = {name: fit(one, lines) for name, one in candidates.items()}
+    headers = sum(line.startswith(b"#") for line in lines)
+    total = len(lines) - (headers if any(_has_header(one) for one in candidates.values()) else 0)
+    total = max(total, 1)
+    tried = {name: len(one.read) / total for name, one in fits_.items()}
+    names: list[str] = []
+    done: set[int] = set()
+    while fits_:
+        news = {name: len(set(one.read) - done) for name, one in fits_.items()}
+        best = max(fits_, key=lambda name: (news[name], fits_[name].columns))
+        if news[best] == 0 or (names and news[best] < ANOTHER * total):
+            break
+        _refuse_ambiguous(best, fits_, news, done)
+        names.append(best)
+        done |= set(fits_.pop(best).read)
+        if len(done) >= total or _has_header(candidates[names[0]]):  # a header says of all lines what they are
+            break
+        fits_ = {name: one for name, one in fits_.items() if not _has_header(candidates[name])}
+    return names, len(done) / total, tried
+
+
+def _has_header(one: Reader | Format) -> bool:
+    return isinstance(one, Format) and bool(one.header)
+
+
+def _refuse_ambiguous(best: str, all_fits: Mapping[str, Fit], news: Mapping[str, int], done: set[int]) -> None:
+    """Raise where another format is as good and reads the same bytes as something else."""
+    chosen = all_fits[best]
+    for name, other in all_fits.items():
+        if name == best or news[name] != news[best] or other.columns != chosen.columns:
+            continue
+        if any(chosen.read[i] != other.read[i] for i in set(chosen.read) & set(other.read) - done):
+            raise DirectiveError(
+                f"ambiguous: {best} and {name} read as many of the first lines, with as many columns, but not alike"
+            )
+
+
+def fit(one: Reader | Format, lines: Sequence[bytes]) -> Fit:
+    """What a format reads of the lines."""
+    found: dict[int, dict[str, bytes]] = {}
+    most, header = 0, b""
+    for i, line in enumerate(lines):
+        if isinstance(one, Format):
+            ((header, _),) = by_header(one, header, line).items()
+            tried: Sequence[Reader] = readers_behind(one, header)
+        else:
+            tried = (one,)
+        for reader in tried:
+            if (read := taken(reader, line)) is not None:
+                found[i] = read
+                most = max(most, len(reader.columns))
+                break
+    return Fit(found, most)
+
+
+def fits(reader: Reader, line: bytes) -> bool:
+    """Whether the reader reads the line, and what it takes for the client may be one."""
+    return taken(reader, line) is not None
+
+
+def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
+    """Bytes of each column that is there, None where the line does not fit."""
+    if len(line) > LONGEST_LINE or reader.is_directive(line):
+        return None
+    read = reader.read(line)
     if read is None:
-        return False
-    start, stop = read[0][layout.positions["client"]]
-    return plausible(line[start:stop])
+        return None
+    texts: dict[str, bytes] = {}
+    for field, (start, stop) in zip(reader.fields, read[0], strict=True):
+        if field.column != "ignored" and not texts.get(field.column):
+            texts[field.column] = line[start:stop]
+    return texts if "client" not in texts or plausible(texts["client"]) or _no_client(reader, texts) else None
+
+
+def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:
+    """Whether lines of named values say that there was no client: their other names tell the format."""
+    return bool(reader.fields) and all(field.mode < 0 for field in reader.fields) and texts["client"] in (b"", b"-")
+
+
+def unwrapped(envelope: Format, lines: Iterable[bytes]) -> list[bytes]:
+    """What is inside those lines that are of the envelope."""
+    from transforms.parsers.escapes import ESCAPES
+
+    found = []
+    for line in lines:
+        for reader in readers_behind(envelope, b""):
+            read = reader.read(line) if len(line) <= LONGEST_LINE else None
+            if read is not None:
+                span: Span = read[0][reader.positions["message"]]
+                found.append(ESCAPES[reader.escapes][1](line[span[0] : span[1]]).replace(b"\n", b" "))
+                break
+    return found
 
 
 def plausible(client: bytes) -> bool:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from schemas import load
 from transforms.kernels.modes import BARE, FIXED, LAZY, QUOTED, REST, WORD
-from transforms.parsers.layout import PATTERNS, Field, Layout
+from transforms.parsers.layout import Layout
+from transforms.parsers.reader import PATTERNS, Field
 
 
 class DirectiveError(ValueError):

@@ -5,76 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from transforms.kernels.modes import BARE, FIXED, LAZY, QUOTED, REST, WORD
-from transforms.kernels.plain import VALUES
+from transforms import clocks
+from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, WIDTH, Block, Plan, Rows
+from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, QUOTED, REST, WORD
+from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader
 
-LONGEST_LINE = 65536
 LONGEST_USER = 255  # bounds the backtracking of the regex: a line costs O(its length), whatever is in it
 
-_CLF = (
-    rb"(?:0[1-9]|[12]\d|3[01])/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/(?:19[7-9]\d|2\d{3})"
-    rb":(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60) [+-](?:[01]\d|2[0-3])[0-5]\d"
-)
-_ISO = (
-    rb"(?:19[7-9]\d|2\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)"
-    rb"(?:[.,]\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)"
-)
-PATTERNS = {
-    "clf": _CLF,
-    "iso8601": _ISO,
-    "epoch": rb"\d{1,11}(?:\.\d{1,9})?",
-    "epoch_ms": rb"\d{1,14}(?:\.\d{1,9})?",
-    "epoch_us": rb"\d{1,17}(?:\.\d{1,9})?",
-    "status": rb"[1-5]\d\d|-",
-    "count": rb"\d{1,18}|-",
-    "seconds": rb"\d{1,12}(?:\.\d{1,9})?|-",
-    "millis": rb"\d{1,15}(?:\.\d{1,9})?|-",
-    "micros": rb"\d{1,18}(?:\.\d{1,9})?|-",
-}
 _TAIL = rb" ?\r?\Z"  # DreamHost ends its lines with a space; a log that went over Windows has CR
 
 
 @dataclass(frozen=True)
-class Field:
-    """One variable of a format.
-
-    `variable` is its name as written, `column` the canonical column that takes it ("request" and "target" give path and
-    query; "ignored" is never built), `type` how its bytes are read (schemas/directives.toml), `mode` where it ends.
-    """
-
-    variable: str
-    column: str
-    type: str
-    mode: int
-
-    @property
-    def typed(self) -> bool:
-        """Whether the bytes have to be a number or a time."""
-        return self.type in PATTERNS
-
-
-@dataclass(frozen=True)
-class Layout:
+class Layout(Reader):
     """Fields in the order of the line; `lead` stands before the first, `literals[i]` after field i."""
 
     directive: str
     lead: bytes
     fields: tuple[Field, ...]
     literals: tuple[bytes, ...]
-
-    @property
-    def positions(self) -> dict[str, int]:
-        """Canonical column (or "request", "target") to the position of the field that gives it."""
-        return {field.column: i for i, field in enumerate(self.fields) if field.column != "ignored"}
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """Canonical columns that a line of this format can give."""
-        names = set(self.positions)
-        if names & {"request", "target"}:
-            names |= {"path", "query"}
-        return frozenset(names - {"request", "target"})
+    zone: str = "UTC"
 
     def before(self, i: int) -> bytes:
         """The literal in front of field i."""
@@ -113,7 +64,7 @@ class Layout:
     def _body(self, i: int) -> bytes:
         field, after = self.fields[i], self.literals[i][:1]
         if field.typed:
-            return PATTERNS[field.type]
+            return field.pattern
         end = b"[" + re.escape(after) + b"]" if after else _TAIL
         # A line without a client is none of this format: it would be one of a format with fewer fields.
         some = b"(?!-?" + end + b")" if field.column == "client" else b""
@@ -128,24 +79,36 @@ class Layout:
                 BARE: b"[^" + re.escape(after) + b"]*",
                 WORD: b"[^ ]*?",
                 REST: b".*?",
-                FIXED: b".{26}",
+                FIXED: b".{%d}" % clocks.CLF_WIDTH,
+                LAST: b"[^ ]*",
             }[field.mode]
         )
 
-    def read(self, line: bytes) -> tuple[list[tuple[int, int]], list[int]] | None:
-        """Spans (start, stop) of all fields and values of the typed ones (in order), or None: the exact, slow way.
+    @cached_property
+    def plan(self) -> Plan:
+        """The table of the scan: the same rules as in `regex`."""
+        rows = []
+        for i, (field, literal) in enumerate(zip(self.fields, self.literals, strict=True)):
+            flags = CLIENT if field.column == "client" else 0
+            if field.mode == LAZY:
+                flags |= (COLLAPSE if self.may_miss(i) else 0) | (NO_DASH if literal.startswith(b" ") else 0)
+            if field.mode == FIXED:
+                flags = clocks.width(field.type) << WIDTH
+            rows.append((field.mode, flags, literal))
+        return Plan(self.lead, tuple(rows))
 
-        `line` comes without its newline. A field that is missing has the span (0, 0).
-        """
+    @cached_property
+    def _tables(self) -> tuple[Any, Any]:
+        return self.plan.tables()
+
+    def scan(self, block: Block, rows: Rows) -> None:
+        """Spans of a block by the kernel."""
+        rows.scan(block, self.plan, self._tables, LONGEST_LINE, LONGEST_USER)
+
+    def read(self, line: bytes) -> Read | None:
+        """See Reader. A user name that is missing has the span (0, 0)."""
         match = self.regex.match(line)
         if match is None:
             return None
         spans = [(max(start, 0), max(stop, 0)) for start, stop in (match.span(i + 1) for i in range(len(self.fields)))]
-        values = []
-        for field, (start, stop) in zip(self.fields, spans, strict=True):
-            if field.typed:
-                value = VALUES[field.type](line[start:stop])
-                if value is None:
-                    return None
-                values.append(value)
-        return spans, values
+        return self.valued(line, spans)

@@ -1,10 +1,11 @@
-"""Text access logs: a chunk of lines to Events, by columns where the kernel is sure, by the regex where not."""
+"""Lines of one format to Events: by columns where the kernel is sure, by the exact reading of a line where not."""
 
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -12,30 +13,17 @@ from numpy.typing import NDArray
 
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
-from transforms.kernels.calls import (
-    CLIENT,
-    COLLAPSE,
-    NO_DASH,
-    SIZE,
-    WRONG,
-    Block,
-    Dictionary,
-    Parameters,
-    Plan,
-    Rows,
-    split_requests,
-    values,
-)
-from transforms.kernels.modes import LAZY
+from transforms.kernels.calls import SIZE, WRONG, Block, Dictionary, Parameters, Rows, split_requests, values
+from transforms.kernels.lines import unescape as unescape_spans
 from transforms.parsers.directive import compile_layout
-from transforms.parsers.layout import LONGEST_LINE, LONGEST_USER, Layout
+from transforms.parsers.escapes import ESCAPES
+from transforms.parsers.reader import LONGEST_LINE, NONE, Read, Reader, may_miss
 from transforms.shape import shape
 
 LONGEST_LIST = 20  # shapes of rejected lines that a chunk keeps
-_ESCAPES = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|(["\\bnrtv]))')
-_LETTERS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
 _TYPES = {"timestamp": pa.int64(), "status": pa.int16(), "count": pa.int64(), "duration": pa.int64()}
 _NOTHING = (b"", b"-")
+_DASH = 45
 _DASHLESS = frozenset({"client", "path"})  # a "-" there is a value (in a query it never is one: it has no name)
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -45,53 +33,75 @@ class TextParser:
     """Reads the chunks of one format. Keeps nothing between chunks but working memory."""
 
     def __init__(
-        self, directive: str | Layout, *, allowed_parameters: frozenset[bytes], columns: frozenset[str]
+        self, directive: str | Reader, *, allowed_parameters: frozenset[bytes], columns: frozenset[str]
     ) -> None:
         """`columns`: canonical columns to build, where the format has them; what fields.toml drops is never built.
 
         `allowed_parameters`: names of the parameters that stay in the query. Raises DirectiveError.
         """
-        self.layout = directive if isinstance(directive, Layout) else compile_layout(directive)
+        self.layout: Reader = compile_layout(directive) if isinstance(directive, str) else directive
         declared = load.fields().columns
         self.columns = tuple(name for name in declared if name in columns & self.layout.columns & load.fields().kept)
         self._parameters = Parameters(allowed_parameters)
         self._types = {name: _TYPES.get(declared[name].type) for name in self.columns}
         self._typed = [i for i, field in enumerate(self.layout.fields) if field.typed]
-        self._plan = _plan(self.layout)
-        self._tables = self._plan.tables()
+        at = self.layout.positions
+        self._time = at.get("time", at.get("date"))
+        kinds = [self.layout.fields[at[name]].type for name in ("time", "date") if name in at]
+        self._zone = (
+            None if self.layout.zone == "UTC" or any(not _zoneless(kind) for kind in kinds) else self.layout.zone
+        )
 
-    def parse(self, chunk: Chunk) -> Events:
-        """Events of the lines of a chunk, in their order; every line is counted in the accounts."""
+    def parse(self, chunk: Chunk, refused: list[bytes] | None = None) -> Events:
+        """Events of the lines of a chunk, in their order; every line is counted in the accounts.
+
+        With `refused`, lines that are none of the format are put there, for another one, and not counted.
+        """
         accounts = copy.deepcopy(chunk.accounts)
         dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
         parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in self.columns}
         rows, block, kept = Rows(len(self.layout.fields)), Block(), Block()
         for lines in _blocks(chunk, accounts):
             block.fill(lines)
-            rows.scan(block, self._plan, self._tables, LONGEST_LINE, LONGEST_USER)
-            starts, lens, numbers = self._read(block, rows, accounts)
-            _widen(accounts, chunk.file, numbers[self.layout.positions["time"]])
+            self.layout.scan(block, rows)
+            starts, lens, numbers = self._read(block, rows, accounts, refused)
+            if self._time is not None:
+                _widen(accounts, chunk.file, numbers[self._time])
             for name, column in self._columns(block, starts, lens, numbers, dictionaries, kept):
                 parts[name].append(column)
         arrays = [self._array(name, parts[name], dictionaries.get(name)) for name in self.columns]
         return Events(pa.RecordBatch.from_arrays(arrays, list(self.columns)), chunk.file, accounts)
 
-    def _read(self, block: Block, rows: Rows, accounts: Accounts) -> tuple[Int32, Int32, dict[int, Int64]]:
-        """Spans int32[fields, parsed] and typed values int64[parsed] of a block, of refused lines by the regex."""
+    def inside(self, chunk: Chunk, refused: list[bytes] | None = None) -> tuple[bytes, Accounts]:
+        """The lines that are inside those of an envelope, and the account of those that are none of it."""
+        accounts, found = copy.deepcopy(chunk.accounts), []
+        rows, block = Rows(len(self.layout.fields)), Block()
+        at, (mark, plain) = self.layout.positions["message"], ESCAPES[self.layout.escapes]
+        for lines in _blocks(chunk, accounts):
+            block.fill(lines)
+            self.layout.scan(block, rows)
+            starts, lens, _ = self._read(block, rows, accounts, refused)
+            text = block.text[: block.size].tobytes()
+            for start, length in zip(starts[at].tolist(), lens[at].tolist(), strict=True):
+                line = text[start : start + length]
+                found.append(plain(line).replace(b"\n", b" ") if mark in line else line)
+        accounts.lines, accounts.parsed = accounts.lines - accounts.parsed, 0  # they are counted when they are read
+        return b"".join(line + b"\n" for line in found), accounts
+
+    def _read(
+        self, block: Block, rows: Rows, accounts: Accounts, refused: list[bytes] | None
+    ) -> tuple[Int32, Int32, dict[int, Int64]]:
+        """Spans int32[fields, parsed] and typed values int64[parsed] of a block; refused lines are read exactly."""
         starts, lens = rows.starts, rows.lens
         good = np.ones(rows.rows, np.bool_)
         good[rows.refused] = False
         starts[:, rows.refused], lens[:, rows.refused] = 0, 0
-        numbers = {}
-        for i in self._typed:
-            numbers[i], wrong = values(self.layout.fields[i].type, block, starts[i], lens[i])
-            if wrong:
-                good &= numbers[i] != WRONG
+        numbers = {i: self._values(i, block, starts[i], lens[i], good) for i in self._typed}
         accounts.lines += rows.rows
         doubtful = np.flatnonzero(~good).tolist()
         for r in doubtful:
             start, stop = int(rows.line_starts[r]), int(rows.line_starts[r + 1]) - 1
-            read = self._read_exactly(block.text[start:stop].tobytes(), accounts)
+            read = self._read_exactly(block.text[start:stop].tobytes(), accounts, refused)
             if read is not None:
                 spans, exact = read
                 good[r] = True
@@ -99,15 +109,42 @@ class TextParser:
                 for i, value in zip(self._typed, exact, strict=True):
                     numbers[i][r] = value
         accounts.parsed += int(good.sum())
-        if good.all():
-            return starts, lens, numbers
-        return (
-            np.ascontiguousarray(starts[:, good]),
-            np.ascontiguousarray(lens[:, good]),
-            {i: column[good] for i, column in numbers.items()},
-        )
+        if not good.all():
+            starts, lens = np.ascontiguousarray(starts[:, good]), np.ascontiguousarray(lens[:, good])
+            numbers = {i: column[good] for i, column in numbers.items()}
+        self._join(block, starts, lens, numbers)
+        return starts, lens, numbers
 
-    def _read_exactly(self, line: bytes, accounts: Accounts) -> tuple[list[tuple[int, int]], list[int]] | None:
+    def _values(self, i: int, block: Block, starts: Int32, lens: Int32, good: NDArray[np.bool_]) -> Int64:
+        """Values of a typed field; rows where it is wrong are no longer good."""
+        field = self.layout.fields[i]
+        if may_miss(field) and not lens.all():
+            column = np.full(lens.size, NONE, np.int64)
+            there = np.flatnonzero(lens)
+            column[there], wrong = values(field.type, block, starts[there], lens[there])
+        else:
+            column, wrong = values(field.type, block, starts, lens)
+        if wrong:
+            good &= column != WRONG
+        return column
+
+    def _join(self, block: Block, starts: Int32, lens: Int32, numbers: dict[int, Int64]) -> None:
+        """Make one field of those that give one column, and a time of date and clock; put it into the zone of UTC."""
+        for first, other in self.layout.others:
+            gone = (lens[first] == 0) | ((lens[first] == 1) & (block.text[starts[first]] == _DASH))
+            starts[first], lens[first] = (
+                np.where(gone, starts[other], starts[first]),
+                np.where(gone, lens[other], lens[first]),
+            )
+            if first in numbers:
+                numbers[first] = np.where(gone, numbers[other], numbers[first])
+        at = self.layout.positions
+        if "time" not in at and "date" in at:
+            numbers[at["date"]] = numbers[at["date"]] + numbers[at["clock"]]
+        if self._zone is not None and self._time is not None:
+            numbers[self._time] = from_zone(numbers[self._time], self._zone)
+
+    def _read_exactly(self, line: bytes, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
         """Spans and values of a line that the kernel refused, or None with the reason counted."""
         if len(line) > LONGEST_LINE:
             _reject(line, "too_long", accounts)
@@ -115,8 +152,14 @@ class TextParser:
         if not line.strip():
             accounts.skipped["blank"] += 1
             return None
+        if self.layout.is_directive(line):
+            accounts.skipped["directive"] += 1
+            return None
         read = self.layout.read(line)
-        if read is None:
+        if read is None and refused is not None:
+            refused.append(line)
+            accounts.lines -= 1
+        elif read is None:
             _reject(line, "no_format", accounts)
         return read
 
@@ -132,37 +175,43 @@ class TextParser:
         """Columns of a block by name: codes of text columns, values of the others."""
         at = self.layout.positions
         for name in self.columns:
-            if at.get(name) in numbers:
+            if name == "time" and self._time is not None:
+                yield name, numbers[self._time]
+            elif at.get(name) in numbers:
                 yield name, numbers[at[name]]
             elif name not in ("path", "query"):
                 yield name, dictionaries[name].encode(block, starts[at[name]], lens[at[name]])
         whole = next((name for name in ("request", "target", "path") if name in at), None)
         if whole is not None and {"path", "query"} & set(self.columns):
-            parts = split_requests(block, starts[at[whole]], lens[at[whole]], whole == "request")
+            text, begins, sizes = self._unescaped(block, starts[at[whole]], lens[at[whole]])
+            parts = split_requests(text, begins, sizes, whole == "request")
             if "path" in dictionaries:
-                yield "path", dictionaries["path"].encode(block, parts[0], parts[1])
+                yield "path", dictionaries["path"].encode(text, parts[0], parts[1])
             if "query" in dictionaries:
-                query = (starts[at["query"]], lens[at["query"]]) if "query" in at else (parts[2], parts[3])
-                yield "query", dictionaries["query"].encode(kept, *self._parameters.select(block, *query, kept))
+                begins, sizes = parts[2], parts[3]
+                if "query" in at:
+                    text, begins, sizes = self._unescaped(block, starts[at["query"]], lens[at["query"]])
+                yield "query", dictionaries["query"].encode(kept, *self._parameters.select(text, begins, sizes, kept))
+
+    def _unescaped(self, block: Block, starts: Int32, lens: Int32) -> tuple[Block, Int32, Int32]:
+        """Texts that are split before they are encoded: JSON may have escaped the marks by which they are."""
+        if self.layout.escapes != "json":
+            return block, starts, lens
+        plain = Block()
+        return plain, *unescape_spans(block, starts, lens, plain)
 
     def _array(self, name: str, parts: list[NDArray[np.generic]], dictionary: Dictionary | None) -> pa.Array:
         whole = np.concatenate(parts) if parts else np.empty(0, np.int64)
         if dictionary is None:
             return pa.array(whole, self._types[name])
         return _as_logged(
-            whole.astype(np.int32, copy=False), dictionary.values(), _NOTHING if name not in _DASHLESS else _NOTHING[:1]
-        )
+            whole.astype(np.int32, copy=False), dictionary.values(), _NOTHING if name not in _DASHLESS else _NOTHING[:1],
+            *ESCAPES[self._escapes_of(name)], name in self.layout.plus,
+        )  # fmt: skip
 
-
-def _plan(layout: Layout) -> Plan:
-    """The table of the scan: the same rules as in Layout.regex."""
-    rows = []
-    for i, (field, literal) in enumerate(zip(layout.fields, layout.literals, strict=True)):
-        flags = CLIENT if field.column == "client" else 0
-        if field.mode == LAZY:
-            flags |= (COLLAPSE if layout.may_miss(i) else 0) | (NO_DASH if literal.startswith(b" ") else 0)
-        rows.append((field.mode, flags, literal))
-    return Plan(layout.lead, tuple(rows))
+    def _escapes_of(self, name: str) -> str:
+        """How the dictionary of a column is escaped: what JSON escaped of path and query is undone before."""
+        return "none" if self.layout.escapes == "json" and name in ("path", "query") else self.layout.escapes
 
 
 def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
@@ -207,24 +256,37 @@ def _widen(accounts: Accounts, file: int, times: Int64) -> None:
         accounts.edges[file] = (int(min(first, times.min())), int(max(last, times.max())))
 
 
-def unescape(value: bytes) -> bytes:
-    """What the visitor sent, from what the server wrote.
-
-    Apache (ap_escape_logitem) writes \\xHH, \\", \\\\ and C letters; nginx (escape=default) writes
-    \\xHH. Both are undone alike.
-    """
-    return _ESCAPES.sub(lambda m: bytes([int(m[1], 16)]) if m[1] else _LETTERS[m[2]], value)
+def _zoneless(kind: str) -> bool:
+    """Whether times of a type say no zone."""
+    return all("%" in one and "%z" not in one for one in kind.split("|"))
 
 
-def _as_logged(codes: Int32, values: pa.Array, nothing: tuple[bytes, ...]) -> pa.DictionaryArray:
-    """Dictionary array of codes (-1 is null), the server's escapes undone on the distinct values."""
+def from_zone(times: Int64, zone: str) -> Int64:
+    """Seconds since the epoch of times on the clock of a zone; the earlier of two where the clock was set back."""
+    quarters, ids = np.unique(times // 900, return_inverse=True)
+    place = ZoneInfo(zone)
+    local = [dt.datetime.fromtimestamp(q * 900, dt.UTC).replace(tzinfo=place) for q in quarters.tolist()]
+    east = np.array([int(at.utcoffset().total_seconds()) for at in local], np.int64)  # type: ignore[union-attr]
+    return times - east[ids] if times.size else times
+
+
+def _as_logged(
+    codes: Int32,
+    values: pa.Array,
+    nothing: tuple[bytes, ...],
+    mark: bytes,
+    plain: Callable[[bytes], bytes],
+    plus: bool,
+) -> pa.DictionaryArray:
+    """Dictionary array of codes (-1 is null), the escapes of the format undone on the distinct values."""
     data = values.buffers()[2]
-    if data is not None and b"\\" in memoryview(data).tobytes():
+    text = b"" if data is None else memoryview(data).tobytes()
+    if mark in text or (plus and b"+" in text):
         distinct: dict[bytes, int] = {}
-        moved = [
-            -1 if (plain := unescape(value)) in nothing else distinct.setdefault(plain, len(distinct))
-            for value in values.to_pylist()
-        ]
+        moved = []
+        for value in values.to_pylist():
+            value = plain(value.replace(b"+", b" ") if plus else value)
+            moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last
         values = pa.array(list(distinct), pa.binary())
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), values)

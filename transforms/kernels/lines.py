@@ -1,0 +1,123 @@
+"""The way to the scans of the families of formats that are not directives: owns their tables and what they need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels import compiled
+from transforms.kernels.calls import PADDING, Block, Int32, Int64, Rows
+
+Key = str | int  # of an object, or the number of an entry of an array
+
+
+class Delimited:
+    """The scan of delimited lines. `slots`: the field that takes each column, -1 for none."""
+
+    def __init__(self, separator: bytes, slots: Sequence[int], longest: int) -> None:
+        self._given = (separator[0], np.array(slots, np.int64), longest)
+
+    def scan(self, block: Block, rows: Rows) -> None:
+        """Fill `rows`."""
+        if not compiled():
+            rows.refuse_all(block)
+            return
+        from transforms.kernels.scan_columns import scan_delimited
+
+        rows.fill(block, scan_delimited, *self._given)
+
+
+class Labelled:
+    """The scan of label:value pairs: one slot a label."""
+
+    def __init__(self, labels: Sequence[bytes], longest: int) -> None:
+        self._given = (*_packed(labels), longest)
+
+    def scan(self, block: Block, rows: Rows) -> None:
+        """Fill `rows`."""
+        if not compiled():
+            rows.refuse_all(block)
+            return
+        from transforms.kernels.scan_columns import scan_labelled
+
+        rows.fill(block, scan_labelled, *self._given)
+
+
+class Json:
+    """The scan of JSON lines: one slot a key path."""
+
+    def __init__(self, paths: Sequence[Sequence[Key]], longest: int) -> None:
+        nodes: dict[tuple[Key, ...], int] = {(): 0}
+        keys: list[bytes] = []
+        edges = []
+        for slot, path in enumerate(paths):
+            for depth, key in enumerate(path, 1):
+                above, here = tuple(path[: depth - 1]), tuple(path[:depth])
+                if here not in nodes:
+                    nodes[here] = len(nodes)
+                    text = key.encode() if isinstance(key, str) else b""
+                    place = sum(map(len, keys)) if isinstance(key, str) else key
+                    keys.append(text)
+                    edges.append([nodes[above], place, len(text) if isinstance(key, str) else -1, nodes[here], -1])
+                if depth == len(path):
+                    edges[nodes[here] - 1][4] = slot
+        names = np.frombuffer(b"".join(keys) + b"\0", np.uint8).copy()
+        edges.sort(key=lambda edge: edge[0])
+        firsts = np.searchsorted([edge[0] for edge in edges], np.arange(len(nodes) + 1)).astype(np.int64)
+        self._given, self._longest = (names, np.array(edges, np.int64).reshape(-1, 5), firsts), longest
+
+    def scan(self, block: Block, rows: Rows) -> None:
+        """Fill `rows`. Whether bytes have to be looked at one by one is decided once a block."""
+        if not compiled():
+            rows.refuse_all(block)
+            return
+        from transforms.kernels.scan_json import scan_json
+
+        text = block.text[: block.size]
+        highest = 255 if text.max(initial=0) < 128 or is_utf8(text.tobytes()) else 127
+        careful = highest < 255 or int(np.count_nonzero(text < 32)) > int(np.count_nonzero(text == 10))
+        rows.fill(block, scan_json, *self._given, careful, highest, self._longest)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether the bytes are UTF-8 throughout."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int32, Int32]:
+    """Spans, in `into`, of JSON strings without their escapes."""
+    out_starts, out_lens = np.zeros(starts.size, np.int32), np.zeros(starts.size, np.int32)
+    if compiled():
+        from transforms.kernels.scan_json import unescape_json
+
+        into.size = unescape_json(block.text, starts, lens, into.text, out_starts, out_lens)
+        into.text[into.size : into.size + PADDING] = 10
+        return out_starts, out_lens
+    from transforms.parsers.escapes import from_json
+
+    text, plain = block.text[: block.size].tobytes(), bytearray()
+    for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+        value = from_json(text[start : start + length])
+        out_starts[r], out_lens[r] = len(plain), len(value)
+        plain += value
+    into.fill(np.frombuffer(bytes(plain), np.uint8))
+    return out_starts, out_lens
+
+
+def _packed(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], Int64]:
+    """Texts one behind the other, and int64[texts + 1] where they begin."""
+    return np.frombuffer(b"".join(texts) + b"\0", np.uint8).copy(), np.cumsum([0, *map(len, texts)]).astype(np.int64)
+
+
+def warm(block: Block) -> None:
+    """Compile the kernels of this file; any block will do."""
+    rows, plain = Rows(1), Block()
+    for scan in (Delimited(b",", [0], 100), Labelled([b"a"], 100), Json([["a"]], 100)):
+        scan.scan(block, rows)
+    unescape(block, np.zeros(1, np.int32), np.ones(1, np.int32), plain)

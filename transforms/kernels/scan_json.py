@@ -1,0 +1,319 @@
+"""The scan of JSON lines (RFC 8259): one walk over a line, spans of the declared key paths; refuses what it is not sure of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transforms.kernels.jit import kernel, part
+from transforms.kernels.modes import DEEPEST
+from transforms.kernels.values import Ints, Spans
+from transforms.kernels.words import BACKSLASH, NEWLINE, QUOTE, Text, Words, find, find3, signed
+
+_FAR = 1 << 40
+_LF, _QUOTE, _COMMA, _COLON, _ESCAPE = 10, 34, 44, 58, 92
+_OPEN, _CLOSE, _LIST, _LIST_END = 123, 125, 91, 93
+_AFTER_ESCAPE = np.array([chr(b) in '"\\/bfnrtu' for b in range(256)], np.bool_)
+_HEX = np.array([chr(b) in "0123456789abcdefABCDEF" for b in range(256)], np.bool_)
+
+
+@part
+def _skip(text: Text, i: int) -> int:
+    """Behind blanks; a newline ends the line and is none."""
+    while text[i] == 32 or text[i] == 9 or text[i] == 13:
+        i += 1
+    return i
+
+
+@part
+def _escape_end(text: Text, i: int) -> int:
+    """Behind the escape at `i`, -1 if it is none."""
+    if not _AFTER_ESCAPE[text[i + 1]]:
+        return -1
+    if text[i + 1] != 117:
+        return i + 2
+    for k in range(i + 2, i + 6):
+        if not _HEX[text[k]]:
+            return -1
+    return i + 6
+
+
+@part
+def _string_end(words: Words, text: Text, i: int, careful: bool, highest: int) -> tuple[int, bool]:
+    """The quote that ends the string whose first byte is at `i`, and whether escapes are in it.
+
+    -1 if no quote ends it, or a byte in it may not be there.
+    """
+    start, escaped = i, False
+    while True:
+        i = find3(words, i, _FAR, QUOTE, BACKSLASH, NEWLINE)
+        if text[i] == _LF:
+            return -1, escaped
+        if text[i] == _QUOTE:
+            break
+        escaped = True
+        i = _escape_end(text, i)
+        if i < 0:
+            return -1, escaped
+    if careful:
+        for k in range(start, i):
+            if text[k] < 32 or text[k] > highest:
+                return -1, escaped
+    return i, escaped
+
+
+@part
+def _digits(text: Text, i: int) -> int:
+    while 48 <= text[i] <= 57:
+        i += 1
+    return i
+
+
+@part
+def _number_end(text: Text, i: int) -> int:
+    """Behind the number at `i`, -1 if it is none."""
+    if text[i] == 45:
+        i += 1
+    end = _digits(text, i)
+    if end == i or (text[i] == 48 and end > i + 1):
+        return -1
+    i = end
+    if text[i] == 46:
+        end = _digits(text, i + 1)
+        if end == i + 1:
+            return -1
+        i = end
+    if text[i] == 101 or text[i] == 69:
+        i += 1
+        if text[i] == 43 or text[i] == 45:
+            i += 1
+        end = _digits(text, i)
+        if end == i:
+            return -1
+        i = end
+    return i
+
+
+@part
+def _word_end(text: Text, i: int) -> int:
+    """Behind true, false or null at `i`, -1 if it is none of them."""
+    if text[i] == 116 and text[i + 1] == 114 and text[i + 2] == 117 and text[i + 3] == 101:
+        return i + 4
+    if text[i] == 110 and text[i + 1] == 117 and text[i + 2] == 108 and text[i + 3] == 108:
+        return i + 4
+    if text[i] == 102 and text[i + 1] == 97 and text[i + 2] == 108 and text[i + 3] == 115 and text[i + 4] == 101:
+        return i + 5
+    return -1
+
+
+@part
+def _edge(text: Text, i: int, n: int, node: int, names: Text, edges: Ints, firsts: Ints) -> int:
+    """The edge from `node` by the key of `n` bytes at `i`, -1 if there is none."""
+    for e in range(firsts[node], firsts[node + 1]):
+        if edges[e, 2] != n:
+            continue
+        begin = edges[e, 1]
+        same = 0
+        while same < n and names[begin + same] == text[i + same]:
+            same += 1
+        if same == n:
+            return e
+    return -1
+
+
+@part
+def _entry(index: int, node: int, edges: Ints, firsts: Ints) -> int:
+    """The edge from `node` to the entry of an array, -1 if there is none."""
+    for e in range(firsts[node], firsts[node + 1]):
+        if edges[e, 2] == -1 and edges[e, 1] == index:
+            return e
+    return -1
+
+
+@part
+def _walk(
+    words: Words, text: Text, i: int, row: int, names: Text, edges: Ints, firsts: Ints, careful: bool, highest: int,
+    stack: Ints, seen: Ints, starts: Spans, lens: Spans,
+) -> tuple[bool, int]:  # fmt: skip
+    """Spans of one line; False where it is refused. Also how far it was read: never past its newline."""
+    for k in range(starts.shape[0]):
+        starts[k, row], lens[k, row] = 0, -1
+    i = _skip(text, i)
+    if text[i] != _OPEN:
+        return False, i
+    # stack [depth]: node (-1: nothing below is read), whether an array, entries so far
+    depth = 0
+    stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, 0
+    i += 1
+    opened = True
+    while True:
+        i = _skip(text, i)
+        node, is_array = stack[depth, 0], stack[depth, 1] == 1
+        child, slot = -1, -1
+        if not (opened and text[i] == (_LIST_END if is_array else _CLOSE)):
+            e = -1
+            if is_array:
+                if node >= 0:
+                    e = _entry(stack[depth, 2], node, edges, firsts)
+            else:
+                if text[i] != _QUOTE:
+                    return False, i
+                start = i + 1
+                stop, escaped = _string_end(words, text, start, careful, highest)
+                if stop < 0 or (escaped and node >= 0):  # it may be the name of a key that is read
+                    return False, i
+                if node >= 0:
+                    e = _edge(text, start, stop - start, node, names, edges, firsts)
+                i = _skip(text, stop + 1)
+                if text[i] != _COLON:
+                    return False, i
+                i = _skip(text, i + 1)
+            if e >= 0:
+                child, slot = edges[e, 3], edges[e, 4]
+                if seen[child] == row + 1:
+                    return False, i
+                seen[child] = row + 1
+            if text[i] == _OPEN or text[i] == _LIST:
+                depth += 1
+                if depth >= DEEPEST:
+                    return False, i
+                stack[depth, 0], stack[depth, 1], stack[depth, 2] = child, 1 if text[i] == _LIST else 0, 0
+                i += 1
+                opened = True
+                continue
+            start = i
+            if text[i] == _QUOTE:
+                start = i + 1
+                stop, _ = _string_end(words, text, start, careful, highest)
+                if stop < 0:
+                    return False, i
+                i = stop + 1
+            else:
+                is_number = text[i] == 45 or 48 <= text[i] <= 57
+                stop = _number_end(text, i) if is_number else _word_end(text, i)
+                if stop < 0:
+                    return False, i
+                if text[i] == 110:
+                    slot = -1
+                i = stop
+            if slot >= 0:
+                starts[slot, row], lens[slot, row] = start, stop - start
+        opened = False
+        while True:
+            i = _skip(text, i)
+            if text[i] == _COMMA:
+                stack[depth, 2] += 1
+                i += 1
+                break
+            if text[i] != (_LIST_END if stack[depth, 1] == 1 else _CLOSE):
+                return False, i
+            i += 1
+            if depth == 0:
+                i = _skip(text, i)
+                return bool(text[i] == _LF), i
+            depth -= 1
+
+
+@kernel
+def scan_json(
+    words: Words,
+    text: Text,
+    size: int,
+    names: Text,
+    edges: Ints,
+    firsts: Ints,
+    careful: bool,
+    highest: int,
+    longest: int,
+    starts: Spans,
+    lens: Spans,
+    line_starts: Spans,
+    refused: Spans,
+) -> tuple[int, int]:
+    """Spans of the values at the declared key paths of all lines, as in scan.scan: (rows, refused rows).
+
+    edges int64[edges, 5]: the tree of paths: node, place of the key in `names` (or the number of an entry), its length
+    (-1: an entry), node below, slot (-1: none ends here), sorted by node; firsts int64[nodes + 1]: the first of each node.
+    A length of -1 in `lens`: not there, null, or no scalar.
+    `careful`: bytes below 32 or above `highest` may be in strings, and are looked for.
+    """
+    i, row, count = signed(0), signed(0), signed(0)
+    stack, seen = np.zeros((DEEPEST, 3), np.int64), np.zeros(firsts.size, np.int64)
+    while i < size:
+        begin = i
+        line_starts[row] = begin
+        good, i = _walk(words, text, i, row, names, edges, firsts, careful, highest, stack, seen, starts, lens)
+        i = find(words, i, NEWLINE, NEWLINE) + 1
+        if not good or i - 1 - begin > longest:
+            refused[count] = row
+            count += 1
+        row += 1
+    line_starts[row] = i
+    return row, count
+
+
+@part
+def _hex(text: Text, i: int) -> int:
+    value = 0
+    for k in range(i, i + 4):
+        digit = signed(text[k])
+        value = value * 16 + (digit - 48 if digit < 58 else (digit & 0xDF) - 55)
+    return value
+
+
+@part
+def _put(out: Text, at: int, code: int) -> int:
+    """Write a code point as UTF-8 (a lone surrogate like any other); returns the place behind it."""
+    if code < 0x80:
+        out[at] = code
+        return at + 1
+    if code < 0x800:
+        out[at], out[at + 1] = 0xC0 | code >> 6, 0x80 | code & 63
+        return at + 2
+    if code < 0x10000:
+        out[at], out[at + 1], out[at + 2] = 0xE0 | code >> 12, 0x80 | code >> 6 & 63, 0x80 | code & 63
+        return at + 3
+    out[at], out[at + 1] = 0xF0 | code >> 18, 0x80 | code >> 12 & 63
+    out[at + 2], out[at + 3] = 0x80 | code >> 6 & 63, 0x80 | code & 63
+    return at + 4
+
+
+@kernel
+def unescape_json(text: Text, starts: Spans, lens: Spans, out: Text, out_starts: Spans, out_lens: Spans) -> int:
+    """Strings without their escapes, one behind the other in `out` (no longer than `text`); returns their length."""
+    at = signed(0)
+    for r in range(starts.size):
+        i = signed(starts[r])
+        end = i + lens[r]
+        begin = at
+        while i < end:
+            c = signed(text[i])
+            if c != _ESCAPE or i + 1 >= end:
+                out[at] = text[i]
+                at, i = at + 1, i + 1
+                continue
+            kind = signed(text[i + 1])
+            i += 2
+            if kind == 117 and i + 4 <= end:
+                code = _hex(text, i)
+                i += 4
+                if 0xD800 <= code < 0xDC00 and i + 6 <= end and text[i] == _ESCAPE and text[i + 1] == 117:
+                    low = _hex(text, i + 2)
+                    if 0xDC00 <= low < 0xE000:
+                        code = 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00
+                        i += 6
+                at = _put(out, at, code)
+                continue
+            if kind == 98:
+                kind = 8
+            elif kind == 102:
+                kind = 12
+            elif kind == 110:
+                kind = 10
+            elif kind == 114:
+                kind = 13
+            elif kind == 116:
+                kind = 9
+            out[at] = kind
+            at += 1
+        out_starts[r], out_lens[r] = begin, at - begin
+    return at

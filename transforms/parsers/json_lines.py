@@ -1,0 +1,123 @@
+"""JSON lines: one object a line (RFC 8259), values at declared key paths such as request.headers.User-Agent[0]."""
+
+from __future__ import annotations
+
+import re
+
+from schemas.load import Format
+from transforms.kernels.calls import Block, Rows
+from transforms.kernels.lines import Json, Key, is_utf8
+from transforms.kernels.modes import DEEPEST
+from transforms.parsers.directive import DirectiveError
+from transforms.parsers.escapes import from_json
+from transforms.parsers.named import NamedReader
+from transforms.parsers.reader import LONGEST_LINE, Read, Span
+
+_STEP = re.compile(r"""(?:\A|\.)([^.\[\]"]+)|(?:\A|\.)"([^"]+)"|\[(\d{1,4})\]""")
+_BLANKS = re.compile(rb"[ \t\r]*")
+_STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"')
+_SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
+
+
+def key_path(text: str) -> tuple[Key, ...]:
+    """The steps of a.b[0]: names of keys, in quotes where they hold a dot, and numbers of entries."""
+    steps: list[Key] = []
+    at = 0
+    for match in _STEP.finditer(text):
+        if match.start() != at:
+            break
+        steps.append(int(match[3]) if match[3] is not None else match[1] or match[2])
+        at = match.end()
+    if at != len(text) or not steps or not isinstance(steps[0], str):
+        raise DirectiveError(f'bad_path: {text!r}, expected keys and entries such as request.headers."X.Y"[0]')
+    return tuple(steps)
+
+
+class JsonReader(NamedReader):
+    """A key that leads to a value which is read must stand once, and unescaped where the kernel is to find it.
+
+    null, an object and an array are no value. Other keys may stand twice: nobody reads them.
+    """
+
+    escapes = "json"
+
+    def __init__(self, format: Format) -> None:
+        super().__init__(format)
+        paths = [key_path(field.variable) for field in self.fields]
+        self._slots = {path: slot for slot, path in enumerate(paths)}
+        self._above = {path[:n] for path in paths for n in range(len(path))}
+        self._kernel = Json(paths, LONGEST_LINE)
+
+    def scan(self, block: Block, rows: Rows) -> None:
+        self._kernel.scan(block, rows)
+        self.settle(block, rows)
+
+    def read(self, line: bytes) -> Read | None:
+        if not is_utf8(line):
+            return None
+        spans: list[Span | None] = [None] * len(self.fields)
+        try:
+            end = self._value(line, _blank(line, 0), (), 0, spans)
+        except _NoJson:
+            return None
+        if not line.lstrip(b" \t\r").startswith(b"{") or _blank(line, end) != len(line):
+            return None
+        return self.settled(line, spans)
+
+    def _value(self, line: bytes, i: int, path: tuple[Key, ...] | None, depth: int, spans: list[Span | None]) -> int:
+        """Place behind the value at `i`; `path` leads to it, None where nobody reads anything of it."""
+        if line[i : i + 1] in (b"{", b"["):
+            return self._members(line, i, path if path in self._above else None, depth, spans)
+        if match := _STRING.match(line, i):
+            span = match.span(1)
+        elif match := _SCALAR.match(line, i):
+            span = match.span()
+        else:
+            raise _NoJson
+        if path is not None and (slot := self._slots.get(path)) is not None and match[0] != b"null":
+            spans[slot] = span
+        return match.end()
+
+    def _members(self, line: bytes, i: int, path: tuple[Key, ...] | None, depth: int, spans: list[Span | None]) -> int:
+        """Place behind the object or array at `i`."""
+        if depth >= DEEPEST:
+            raise _NoJson
+        keyed = line[i : i + 1] == b"{"
+        close = b"}" if keyed else b"]"
+        i = _blank(line, i + 1)
+        if line[i : i + 1] == close:
+            return i + 1
+        seen: set[Key] = set()
+        count = 0
+        while True:
+            key: Key = count
+            if keyed:
+                match = _STRING.match(line, i)
+                if match is None:
+                    raise _NoJson
+                i = _blank(line, match.end())
+                if line[i : i + 1] != b":":
+                    raise _NoJson
+                i = _blank(line, i + 1)
+                key = from_json(match[1]).decode("utf-8", "surrogatepass")
+            here = None if path is None else (*path, key)
+            if here is not None and (here in self._slots or here in self._above):
+                if key in seen:
+                    raise _NoJson
+                seen.add(key)
+            i = _blank(line, self._value(line, i, here, depth + 1, spans))
+            count += 1
+            if line[i : i + 1] == close:
+                return i + 1
+            if line[i : i + 1] != b",":
+                raise _NoJson
+            i = _blank(line, i + 1)
+
+
+class _NoJson(Exception):
+    """A line is no JSON text, or one that is not read."""
+
+
+def _blank(line: bytes, i: int) -> int:
+    match = _BLANKS.match(line, i)
+    return match.end() if match else i

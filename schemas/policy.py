@@ -5,34 +5,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-import re
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schemas.load import (
-    GRAINS,
-    DeclarationError,
-    Format,
-    entries,
-    expect,
-    only_keys,
-    parse,
-    read_format,
-    shipped,
-    subtable,
-    trends,
-)
+from schemas.load import DeclarationError, Format, entries, expect, only_keys, parse, read_format, subtable
+from schemas.site import SITE_NAME, Site, read_site, read_zone
+
+__all__ = ["Geo", "Ip", "Policy", "Retention", "Site", "make_policy", "read_policy"]
 
 K_FLOOR = 5
 K_DEFAULT = 10
 PARTNER_FLOOR = 50
-SITE_NAME = re.compile(r"[a-z0-9-]+")
-ROUTE = re.compile(r"(/([^/{}?#\s]|\{[a-z*]+\})*)+")
 NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
-PARAMETER_TYPES = ("int", "word")
 
 
 @dataclass(frozen=True)
@@ -58,22 +44,6 @@ class Retention:
 
     raw_days: int = 35
     release_months: int = 25
-
-
-@dataclass(frozen=True)
-class Site:
-    """One site of the operator: what is its own and how its time is counted."""
-
-    name: str
-    hosts: tuple[str, ...] = ()
-    timezone: str = "UTC"
-    routes: tuple[str, ...] = ()
-    parameters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    grains: Mapping[str, str] = field(default_factory=dict)
-
-    def grain(self, table: str) -> str:
-        """day, week or month: how long a period of this table is."""
-        return self.grains.get(table, "day")
 
 
 @dataclass(frozen=True)
@@ -108,6 +78,11 @@ class Policy:
         return replace(self, sites=(*self.sites, Site(name, timezone=self.timezone)))
 
     @property
+    def parameter_names(self) -> frozenset[str]:
+        """Names of all parameters that some site reads; every other one is gone after parsing."""
+        return frozenset(name for site in self.sites for name in site.parameter_names)
+
+    @property
     def digest(self) -> str:
         """sha256 of everything the policy says, for ledger and manifest."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -131,10 +106,10 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention"))
     k = data.get("k", K_DEFAULT)
     expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
-    timezone = _zone(where, "timezone", data.get("timezone", "UTC"))
+    timezone = read_zone(where, "timezone", data.get("timezone", "UTC"))
     known, chosen = _formats(where, data)
     sites = tuple(
-        _site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(entries(where, data, "site", dict))
+        read_site(f"{where}: site[{i}]", entry, timezone) for i, entry in enumerate(entries(where, data, "site", dict))
     )
     names = [site.name for site in sites]
     for name in names:
@@ -155,14 +130,6 @@ def _formats(where: str, data: Mapping[str, Any]) -> tuple[dict[str, Format], st
         return {}, entry
     own = [read_format(one, f"{where}: format[{i}]") for i, one in enumerate(entries(where, data, "format", dict))]
     return {one.name: one for one in own}, "auto"
-
-
-def _zone(where: str, key: str, name: Any) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise DeclarationError(f"{where}: {key} is {name!r}, expected a time zone such as 'Europe/Berlin'") from None
-    return str(name)
 
 
 def _ip(where: str, data: Mapping[str, Any]) -> Ip:
@@ -201,58 +168,3 @@ def _retention(where: str, data: Mapping[str, Any]) -> Retention:
     for key, value in data.items():
         expect(where, f"retention.{key}", value, "a whole number of at least 1", type(value) is int and value >= 1)
     return Retention(**data)
-
-
-def _site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
-    only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "timezone", "tables"))
-    name = data.get("name", "")
-    expect(
-        where,
-        "name",
-        name,
-        "letters a-z, digits and hyphens",
-        isinstance(name, str) and bool(SITE_NAME.fullmatch(name)),
-    )
-    routes = list(entries(where, data, "routes"))
-    parameters = subtable(where, data, "parameters")
-    for preset in entries(where, data, "presets"):
-        more = _preset(where, preset)
-        routes += more.get("routes", ())
-        parameters = {**more.get("parameters", {}), **parameters}
-    for route in routes:
-        expect(where, "routes", route, "a path such as '/kb/{slug}'", bool(ROUTE.fullmatch(route)))
-    for key, kind in parameters.items():
-        holds = (
-            kind in PARAMETER_TYPES
-            if isinstance(kind, str)
-            else isinstance(kind, list) and all(isinstance(v, str) for v in kind)
-        )
-        expect(where, f"parameters.{key}", kind, "'int', 'word' or a list of words", holds)
-    return Site(
-        name,
-        tuple(host.lower() for host in entries(where, data, "hosts")),
-        _zone(where, "timezone", data.get("timezone", timezone)),
-        tuple(routes),
-        {key: kind if isinstance(kind, str) else tuple(kind) for key, kind in parameters.items()},
-        _grains(where, subtable(where, data, "tables")),
-    )
-
-
-def _preset(where: str, name: Any) -> dict[str, Any]:
-    try:
-        return shipped("presets", f"{name}.toml")
-    except (FileNotFoundError, OSError):
-        raise DeclarationError(f"{where}: presets names {name!r}, which is not shipped") from None
-
-
-def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
-    known = [table.name for table in trends().tables]
-    grains = {}
-    for table in data:
-        expect(where, "tables", table, f"one of {', '.join(known)}", table in known)
-        entry = subtable(f"{where}: tables", data, table)
-        only_keys(f"{where}: tables.{table}", entry, ("grain",))
-        grain = entry.get("grain", "day")
-        expect(where, f"tables.{table}.grain", grain, "day, week or month", grain in GRAINS)
-        grains[table] = grain
-    return grains

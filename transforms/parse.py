@@ -98,4 +98,4 @@ def _chunk(chunk: Chunk, lines: bytes, accounts: Accounts) -> Chunk:
 
 def allowed_parameters(policy: Policy) -> frozenset[bytes]:
     """Names of all query parameters that some site may publish a value of; every other one is gone after parsing."""
-    return parameters.NAMES | {name.encode() for site in policy.sites for name in site.parameters}
+    return parameters.NAMES | {name.encode() for name in policy.parameter_names}

@@ -7,9 +7,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from schemas.routes import PATH, Kind, people
 from transforms.canonical import LIMIT, decode, pairs
+from transforms.declared import Declared, Found, Segments, slot_pattern
 
 if TYPE_CHECKING:
     from schemas.policy import Policy, Site
@@ -22,9 +24,7 @@ ANY = "{*}"
 DEPTH = 8
 """Segments of a route; what is deeper becomes one `{*}`."""
 
-PEOPLE = frozenset(
-    ["author", "authors", "user", "users", "u", "~", "member", "members", "profile", "profiles", "people", "person"]
-) | frozenset(["persons", "employee", "employees", "staff", "contacts", "patients", "students", "teachers"])
+PEOPLE = people()[0]
 """Words after which the next segment names a person."""
 
 _LONGEST = 64
@@ -108,51 +108,6 @@ def template_segment(segment: str) -> str:
     return _NUMBERS.sub(_template_numbers, segment)
 
 
-# ---- declared routes ------------------------------------------------------------------------------------------------
-
-_SLOTS = {
-    "int": r"[0-9]{1,20}",
-    "slug": r"[\w.~+-]{1,200}",
-    "hex": r"[0-9a-fA-F]{1,128}",
-    "uuid": r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}",
-    "date": r"[0-9]{4}-?[0-9]{2}(?:-?[0-9]{2})?",
-}
-_SLOT = re.compile(r"\{([^{}]*)\}")
-
-
-class _Declared(NamedTuple):
-    """A declared route: its text, and a pattern for each of its segments (None: any one segment)."""
-
-    text: str
-    patterns: tuple[re.Pattern[str] | None, ...]
-
-    def matches(self, segments: list[str | None]) -> bool:
-        if len(segments) != len(self.patterns):
-            return False
-        return all(
-            pattern is None or (segment is not None and pattern.fullmatch(segment) is not None)
-            for pattern, segment in zip(self.patterns, segments, strict=True)
-        )
-
-
-def _declare(text: str) -> _Declared:
-    patterns: list[re.Pattern[str] | None] = []
-    for segment in text.strip("/").split("/"):
-        slot = _SLOT.fullmatch(segment)
-        if slot and slot[1] not in _SLOTS:
-            patterns.append(None)
-            continue
-        parts = _SLOT.split(segment)
-        pattern = "".join(_SLOTS.get(part, ".+") if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
-        patterns.append(re.compile(pattern))
-    return _Declared(text, tuple(patterns))
-
-
-class _SiteRules(NamedTuple):
-    declared: tuple[_Declared, ...]
-    parameters: Mapping[str, str | tuple[str, ...]]
-
-
 # ---- the treatment --------------------------------------------------------------------------------------------------
 
 _ABSOLUTE = re.compile(rb"https?://[^/]*", re.IGNORECASE)
@@ -160,7 +115,7 @@ _PARAMETER_WORD = re.compile(r"[a-z0-9_-]{1,32}")
 _PARAMETER_INT = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
-def _is_allowed(kind: str | tuple[str, ...], value: str) -> bool:
+def _is_allowed(kind: Kind, value: str) -> bool:
     if isinstance(kind, tuple):
         return value in kind
     if kind == "int":
@@ -171,44 +126,55 @@ def _is_allowed(kind: str | tuple[str, ...], value: str) -> bool:
 class Treatment:
     """path, query and site of an event → its route, which begins with "/"; "(none)" without a path.
 
-    Declared routes of the site win (literal ones first, then in the order of the policy) and give their own text; other
-    paths are templated segment by segment. Of the query only declared parameters with a value of their type are kept.
+    A declared route of the site wins and gives its own text (transforms/declared.py); other paths are templated segment
+    by segment. Of the query only declared parameters with a value of their type are kept; the value of one that is
+    declared as `{path}` is itself the path, from then on.
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self._rules: dict[str, _SiteRules] = {}
+        self._declared: dict[str, Declared] = {}
 
     def treat(self, path: bytes | None, query: bytes | None, site: Site) -> tuple[str]:
         """(route,)"""
         if path is None:
             return (NONE,)
-        rules = self._rules.get(site.name)
-        if rules is None:
-            declared = sorted((_declare(text) for text in site.routes), key=lambda one: "{" in one.text)
-            rules = self._rules[site.name] = _SiteRules(tuple(declared), site.parameters)
-        return (_route(path, rules) + _kept_query(query, rules.parameters),)
+        declared = self._declared.get(site.name)
+        if declared is None:
+            declared = self._declared[site.name] = Declared(site)
+        return (_route(path, query, declared),)
 
 
-def _route(path: bytes, rules: _SiteRules) -> str:
+def _route(path: bytes, query: bytes | None, declared: Declared) -> str:
     if absolute := _ABSOLUTE.match(path):
         path = path[absolute.end() :]
-    if path == b"":
-        return "/"
-    if not path.startswith(b"/") or len(path) > LIMIT:
-        return "/" + ANY
+    if (path and not path.startswith(b"/")) or len(path) > LIMIT:
+        return "/" + ANY + _kept_query(_read_query(query, declared.undeclared), declared.undeclared)
     # Raw delimiters first: "%2F" and "%3B" are part of a segment, and then no word.
     raw = [piece.partition(b";")[0] for piece in path.split(b"/")]
     segments = [decode(piece) for piece in raw if piece]
-    whole = segments or [""]
-    for route in rules.declared:
-        if route.matches(whole):
-            return route.text
-    if not segments:
-        return "/"
-    return _template(segments, trailing=not raw[-1])
+    return _of_segments(segments, not raw[-1], query, declared)
 
 
-def _template(segments: list[str | None], trailing: bool) -> str:
+def _of_segments(segments: Segments, trailing: bool, query: bytes | None, declared: Declared) -> str:
+    found = declared.match(segments or [""])
+    if found is None and (front := declared.behind_front(segments)) is not None:
+        segments, found = front, declared.match(front)
+    elif found is not None and (value := _inner_path(query, found)) is not None:
+        segments, trailing = declared.nested(found, value), value.endswith("/")
+        found = declared.match(segments or [""])
+    parameters = found.parameters if found else declared.undeclared
+    text = found.text if found else _template(segments, trailing) if segments else "/"
+    return text + _kept_query(_read_query(query, parameters), parameters)
+
+
+def _inner_path(query: bytes | None, found: Found) -> str | None:
+    """The path in the query, where the route has a parameter for it."""
+    names = [name for name, kind in found.parameters.items() if kind == PATH]
+    read = _read_query(query, found.parameters) if names else {}
+    return next((read[name] for name in names if read.get(name, "").startswith("/")), None)
+
+
+def _template(segments: Segments, trailing: bool) -> str:
     words, people = [], False
     for segment in segments[:DEPTH]:
         words.append(ANY if people or segment is None else template_segment(segment))
@@ -218,14 +184,31 @@ def _template(segments: list[str | None], trailing: bool) -> str:
     return "/" + "/".join(words) + ("/" if trailing and len(segments) <= DEPTH else "")
 
 
-def _kept_query(query: bytes | None, parameters: Mapping[str, str | tuple[str, ...]]) -> str:
+def _read_query(query: bytes | None, parameters: Mapping[str, Kind]) -> dict[str, str]:
+    """The first value of each declared parameter, decoded."""
     if not query or not parameters or len(query) > LIMIT:
-        return ""
-    kept: dict[str, str] = {}
+        return {}
+    read: dict[str, str] = {}
     for name, value in pairs(query):
-        if name in parameters and name not in kept and _is_allowed(parameters[name], value):
-            kept[name] = value
-    return "?" + "&".join(f"{name}={kept[name]}" for name in sorted(kept)) if kept else ""
+        if name in parameters:
+            read.setdefault(name, value)
+    return read
+
+
+def _kept_query(read: Mapping[str, str], parameters: Mapping[str, Kind]) -> str:
+    shown = {name: _shown(parameters[name], value) for name, value in read.items() if name in parameters}
+    kept = [f"{name}={shown[name]}" for name in sorted(shown) if shown[name] is not None]
+    return "?" + "&".join(kept) if kept else ""
+
+
+def _shown(kind: Kind, value: str) -> str | None:
+    """What is published of a parameter's value: itself, the slot that it fills, or nothing."""
+    if isinstance(kind, str) and kind.startswith("{"):
+        if kind == PATH:
+            return None
+        pattern = slot_pattern(kind)
+        return kind if value and (pattern is None or pattern.fullmatch(value)) else None
+    return value if _is_allowed(kind, value) else None
 
 
 def parents(route: str) -> list[str]:

@@ -1,0 +1,173 @@
+"""One site of a policy: its hosts, its clock, and which routes and parameters may be shown of it."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.denied import FREE_TEXT, denied
+from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
+from schemas.routes import ANY, Kind, Route, is_literal, merged, read_kind, read_routes, segments
+
+SITE_NAME = re.compile(r"[a-z0-9-]+")
+BY_POLICY = "denied by the policy"
+READ_ANYWAY = ("utm_source", "utm_medium", "utm_campaign")
+"""Parameters that `campaigns` is made of; they cannot be denied one site at a time."""
+
+_DENIED = re.compile(r"(?:(?P<route>/[^?]*)\?)?(?P<name>[A-Za-z0-9_.\[\]-]{1,64}\*?|\*)")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site of the operator: what is its own and how its time is counted.
+
+    `parameters` are those of all its routes, `route_parameters` those of one route by its text; `denied` says which may
+    not be shown all the same, and why: "name", "nam*", or "/route?name".
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    routes: tuple[str, ...] = ()
+    parameters: Mapping[str, Kind] = field(default_factory=dict)
+    grains: Mapping[str, str] = field(default_factory=dict)
+    route_parameters: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
+    denied: Mapping[str, str] = field(default_factory=dict)
+    presets: tuple[str, ...] = ()
+
+    def grain(self, table: str) -> str:
+        """day, week or month: how long a period of this table is."""
+        return self.grains.get(table, "day")
+
+    def allowed(self, route: str | None = None) -> Mapping[str, Kind]:
+        """Parameters that may be shown behind a declared route, or behind any other path: a deny beats an allow."""
+        given = {**self.parameters, **self.route_parameters.get(route or "", {})}
+        return {name: kind for name, kind in given.items() if self.why_denied(name, route) is None}
+
+    def why_denied(self, name: str, route: str | None = None) -> str | None:
+        """Why a parameter is never shown behind that route; None where the policy may allow it."""
+        never = denied(name)
+        for key, why in self.denied.items():
+            on, _, pattern = key.rpartition("?")
+            begins = pattern.endswith("*") and name.startswith(pattern[:-1])
+            if (not on or on == route) and (begins or name == pattern):
+                return why
+        kind = self.route_parameters.get(route or "", {}).get(name, self.parameters.get(name))
+        return never.why if never is not None and not (never.kind == FREE_TEXT and kind == ANY) else None
+
+    @property
+    def parameter_names(self) -> frozenset[str]:
+        """Names of all parameters that are read on some route."""
+        return frozenset(name for route in (None, *self.route_parameters) for name in self.allowed(route))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is known of a piece of software: its routes, its parameters, and which of them are secret."""
+
+    name: str
+    title: str
+    routes: tuple[Route, ...]
+    parameters: Mapping[str, Kind]
+    secrets: Mapping[str, str]
+
+
+def read_site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
+    """A Site from parsed TOML; what it says itself wins over its presets, but not over what these say is secret."""
+    only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "deny", "timezone", "tables"))
+    name = data.get("name", "")
+    wanted = "letters a-z, digits and hyphens"
+    expect(where, "name", name, wanted, isinstance(name, str) and bool(SITE_NAME.fullmatch(name)))
+    presets = tuple(_presets(where, data.get("presets", [])))
+    shared = merged(where, [route for preset in presets for route in preset.routes])
+    routes = merged(where, list(read_routes(where, data.get("routes", []))), shared)
+    own = subtable(where, data, "parameters")
+    parameters = {key: read_kind(where, key, kind) for key, kind in own.items()}
+    for preset in reversed(presets):
+        parameters = {**preset.parameters, **parameters}
+    return Site(
+        name,
+        tuple(host.lower() for host in entries(where, data, "hosts")),
+        read_zone(where, "timezone", data.get("timezone", timezone)),
+        tuple(route.text for route in routes),
+        parameters,
+        _grains(where, subtable(where, data, "tables")),
+        {route.text: route.parameters for route in routes if route.parameters},
+        {**{key: why for preset in presets for key, why in preset.secrets.items()}, **_denied(where, data)},
+        tuple(preset.name for preset in presets),
+    )
+
+
+def read_zone(where: str, key: str, name: Any) -> str:
+    """The name of a time zone that the system knows."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise DeclarationError(f"{where}: {key} is {name!r}, expected a time zone such as 'Europe/Berlin'") from None
+    return str(name)
+
+
+def _denied(where: str, data: Mapping[str, Any]) -> dict[str, str]:
+    names = entries(where, data, "deny")
+    for one in names:
+        found = _DENIED.fullmatch(one)
+        expect(where, "deny", one, "'name', 'nam*' or '/route?name'", found is not None)
+        wanted = f"another name: {', '.join(READ_ANYWAY)} are read for campaigns"
+        expect(where, "deny", one, wanted, one.rpartition("?")[2] not in READ_ANYWAY)
+    return dict.fromkeys(names, BY_POLICY)
+
+
+def _presets(where: str, found: Any) -> Iterator[Preset]:
+    wanted = "a list of names, or of { name = …, at = '/folder' }"
+    expect(where, "presets", found, wanted, isinstance(found, list))
+    for entry in found:
+        data = {"name": entry} if isinstance(entry, str) else entry
+        expect(where, "presets", entry, wanted, isinstance(data, dict) and isinstance(data.get("name"), str))
+        only_keys(f"{where}: presets", data, ("name", "at"))
+        at = data.get("at", "/")
+        holds = isinstance(at, str) and bool(re.fullmatch(r"(/[A-Za-z0-9_.-]+)+/?|/", at)) and is_literal(at)
+        expect(f"{where}: presets", "at", at, "a folder such as '/billing'", holds)
+        yield read_preset(where, data["name"], at.rstrip("/"))
+
+
+def read_preset(where: str, name: str, at: str = "") -> Preset:
+    """A shipped preset, for software that is installed in the folder `at`. Raises DeclarationError."""
+    try:
+        data = shipped("presets", f"{name}.toml")
+    except (FileNotFoundError, OSError, ValueError):
+        raise DeclarationError(f"{where}: presets names {name!r}, which is not shipped") from None
+    here = f"schemas/presets/{name}.toml"
+    only_keys(here, data, ("title", "sources", "routes", "parameters", "secrets"))
+    parameters = {key: read_kind(here, key, kind) for key, kind in subtable(here, data, "parameters").items()}
+    secrets = subtable(here, data, "secrets")
+    for key, why in secrets.items():
+        known = isinstance(why, str) and _DENIED.fullmatch(key) is not None
+        expect(here, f"secrets.{key}", why, "a reason for 'name', 'nam*' or '/route?name'", known)
+    return Preset(
+        name if not at else f"{name} at {at}",
+        str(data.get("title", name)),
+        read_routes(here, data.get("routes", []), at),
+        parameters,
+        {at + key if key.startswith("/") else key: why for key, why in secrets.items()},
+    )
+
+
+def secret_slots(preset: Preset) -> list[str]:
+    """Routes of a preset that have a slot for a secret."""
+    return [route.text for route in preset.routes if any(segment == "{secret}" for segment in segments(route.text))]
+
+
+def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
+    known = [table.name for table in trends().tables]
+    grains = {}
+    for table in data:
+        expect(where, "tables", table, f"one of {', '.join(known)}", table in known)
+        entry = subtable(f"{where}: tables", data, table)
+        only_keys(f"{where}: tables.{table}", entry, ("grain",))
+        grain = entry.get("grain", "day")
+        expect(where, f"tables.{table}.grain", grain, "day, week or month", grain in GRAINS)
+        grains[table] = grain
+    return grains

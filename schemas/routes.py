@@ -51,7 +51,7 @@ def people() -> tuple[frozenset[str], frozenset[str]]:
 
 def segments(text: str) -> list[str]:
     """The segments of a route's path; one empty segment for "/"."""
-    return text.partition("?")[0].strip("/").split("/")
+    return text.strip("/").split("/")
 
 
 def parts(segment: str) -> list[str]:
@@ -106,7 +106,9 @@ def _read_route(where: str, entry: Any, at: str) -> Iterator[Route]:
     expect(where, "routes", entry, wanted, isinstance(data, dict) and isinstance(data.get("path"), str))
     only_keys(f"{where}: routes", data, ("path", "parameters"))
     given = subtable(f"{where}: routes", data, "parameters")
-    parameters = {name: read_kind(f"{where}: {data['path']}", name, kind, on_route=True) for name, kind in given.items()}
+    parameters = {
+        name: read_kind(f"{where}: {data['path']}", name, kind, on_route=True) for name, kind in given.items()
+    }
     for path in _chosen(where, data["path"]):
         yield Route(at + path, parameters)
 

@@ -29,6 +29,18 @@ SAME_V4 = {
     "teredo": "2001:0:4136:e378:8000:63bf:3fff:fd7a",
     "nat64": "64:ff9b::192.0.2.133",
     "nat64_hex": "64:ff9b::c000:285",
+    "nat64_upper": "64:FF9B::C000:285",
+    "translated": "::ffff:0:192.0.2.133",
+    "mapped_long": "0:0:0:0:0:ffff:c000:285",
+    "mapped_longest": "0000:0000:0000:0000:0000:FFFF:C000:0285",
+    "mapped_mixed": "::fFfF:C000:285",
+    "mapped_zone": "::ffff:192.0.2.133%eth0",
+    "mapped_brackets": "[::ffff:c000:285]",
+    "6to4_upper": "2002:C000:285:1:2:3:4:5",
+    "6to4_isatap": "2002:c000:285::5efe:203.0.113.9",
+    "teredo_port": "[2001:0:4136:e378:8000:63bf:3fff:fd7a]:51820",
+    "port_zero": "192.0.2.133:0",
+    "port_last": "192.0.2.133:65535",
 }
 SAME_V6 = {
     "plain": "2001:db8:1:2:3:4:5:6",
@@ -40,6 +52,8 @@ SAME_V6 = {
     "zone_encoded": "2001:db8:1:2:3:4:5:6%25eth0",
     "zone_brackets": "[2001:db8:1:2:3:4:5:6%eth0]:443",
     "dotted_tail": "2001:db8:1:2:3:4:0.5.0.6",
+    "port_last": "[2001:db8:1:2:3:4:5:6]:65535",
+    "zone_number": "2001:db8:1:2:3:4:5:6%4",
 }
 INVALID = {
     "empty": "",
@@ -69,6 +83,30 @@ INVALID = {
     "digits_of_another_script": "١٩٢.0.2.1",
     "unix": "unix:",
     "endless": "1" * 100_000,
+    "octal": "0300.0.02.0205",
+    "short_two": "192.517",
+    "short_one_dot": "127.1",
+    "trailing_dot": "192.0.2.1.",
+    "plus": "+192.0.2.1",
+    "port_too_big": "192.0.2.1:65536",
+    "port_big_v6": "[2001:db8::1]:99999",
+    "port_negative": "192.0.2.1:-1",
+    "port_dot": "192.0.2.1.443",
+    "port_hash": "192.0.2.1#53",
+    "port_after_v6": "2001:db8:1:2:3:4:5:6:443",
+    "brackets_twice": "[[2001:db8::1]]",
+    "brackets_empty": "[]",
+    "quoted": '"192.0.2.1"',
+    "forwarded": "for=192.0.2.1",
+    "mapped_short": "::ffff:192.0.2",
+    "mapped_big": "::ffff:192.0.2.256",
+    "group_too_long": "2001:0db80::1",
+    "url": "http://192.0.2.1/",
+    "zone_path": "fe80::1%../../etc",
+    "hyphens": "192-0-2-1",
+    "full_width": "\uff11\uff19\uff12.0.2.1",
+    "unknown": "unknown",
+    "obfuscated": "_hidden",
 }
 
 
@@ -88,6 +126,50 @@ def test_writings_of_one_ipv6_address_are_one(text: str) -> None:
 def test_what_is_no_address_is_none(text: str) -> None:
     """Anything that a strict reader refuses is no address."""
     assert canonical(text.encode()) is None
+
+
+ISATAP = ["2001:db8:1:2::5efe:192.0.2.1", "2001:db8:1:2:0:5EFE:c000:202", "2001:db8:1:2:200:5efe:203.0.113.9"]
+EUI_64 = ["2001:db8:1:2:211:22ff:fe33:4455", "2001:db8:1:2:a8bb:ccff:fedd:eeff"]
+
+
+def test_the_last_half_of_an_address_makes_no_crowd() -> None:
+    """ISATAP, EUI-64 and privacy addresses of one link are one network: whoever has a /64 writes there what he likes."""
+    found = [canonical(text.encode()) for text in [*ISATAP, *EUI_64, "2001:db8:1:2:8c3e:11:fa:9", "2001:db8:1:2::1"]]
+    assert {one.network() for one in found if one} == {bytes.fromhex("3620010db8000100")}
+    assert all(one is not None and len(one.packed) == 16 for one in found)
+
+
+@given(st.binary(min_size=8, max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_no_device_is_in_a_unit(interface: bytes) -> None:
+    """Whatever the last 64 bits hold, network and neighbourhood are those of the first 56 and 48."""
+    address = canonical(str(ipaddress.IPv6Address(bytes.fromhex("20010db8abcd1234") + interface)).encode())
+    assert address is not None
+    assert (address.network(), address.neighbourhood()) == (
+        b"6" + bytes.fromhex("20010db8abcd12"),
+        b"6" + bytes.fromhex("20010db8abcd"),
+    )
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 65535), st.sampled_from(["eth0", "1", "en-0.5", "25wlan0"]))
+@settings(max_examples=100, deadline=None)
+def test_every_writing_of_an_address_is_one(address: ipaddress.IPv4Address, port: int, zone: str) -> None:
+    """Mapped, compatible, translated, 6to4, Teredo and NAT64, with port, brackets and zone, are the IPv4 address."""
+    number, text = int(address), str(address)
+    high, low = number >> 16, number & 0xFFFF
+    flipped = number ^ 0xFFFFFFFF
+    inner = [
+        f"::ffff:{text}",
+        f"::FFFF:{high:x}:{low:X}",
+        f"::ffff:0:{text}",
+        f"2002:{high:x}:{low:x}::{port:x}",
+        f"64:ff9b::{text}",
+    ]
+    inner.append(f"2001:0:1234:5678:8000:{port:x}:{flipped >> 16:x}:{flipped & 0xFFFF:x}")
+    inner += [f"::{text}"] if number > 1 else []
+    written = [text, f"{text}:{port}", *inner, *(f"[{one}]" for one in inner), *(f"[{one}]:{port}" for one in inner)]
+    written += [f"{one}%{zone}" for one in inner]
+    assert {canonical(one.encode()) for one in written} == {Address(address.packed)}
 
 
 @pytest.mark.parametrize("text", ["::", "::1", "fe80::1%eth0"], ids=["unspecified", "loopback", "link_local"])
@@ -112,6 +194,13 @@ def test_configured_nat64_prefixes_are_unwrapped(prefix: str, text: str) -> None
     """The examples of RFC 6052 give their IPv4 address where the prefix is configured, and only there."""
     assert canonical(text.encode(), nat64=(prefix,)) == Address(bytes([192, 0, 2, 33]))
     assert canonical(text.encode()) == Address(ipaddress.IPv6Address(text).packed)
+
+
+def test_local_nat64_prefix_only_where_configured() -> None:
+    """RFC 8215 leaves 64:ff9b:1::/48 to each network: which part of it is used is for the policy to say."""
+    text = b"64:ff9b:1::192.0.2.33"
+    assert canonical(text, nat64=("64:ff9b:1::/96",)) == Address(bytes([192, 0, 2, 33]))
+    assert canonical(text) == Address(ipaddress.IPv6Address(text.decode()).packed)
 
 
 def test_configured_sixrd_prefix_is_unwrapped() -> None:
@@ -191,6 +280,14 @@ FORWARDED = {
     "empty_entry": ("198.51.100.1", "203.0.113.9,", TRUSTED, None),
     "peer_malformed": ("host.example", "203.0.113.9", TRUSTED, None),
     "endless": ("198.51.100.1", ",".join(["198.51.100.2"] * 5000), TRUSTED, None),
+    "claims_to_be_a_proxy": ("198.51.100.1", "192.0.2.66, 198.51.100.9, 203.0.113.9", TRUSTED, "203.0.113.9"),
+    "claims_to_be_the_peer": ("203.0.113.9", "198.51.100.1", TRUSTED, "203.0.113.9"),
+    "port": ("198.51.100.1:443", "203.0.113.9:5678", TRUSTED, "203.0.113.9"),
+    "nat64_proxy": ("64:ff9b::198.51.100.1", "203.0.113.9", TRUSTED, "203.0.113.9"),
+    "6to4_client": ("198.51.100.1", "2002:cb00:7109::1", TRUSTED, "203.0.113.9"),
+    "host_name": ("198.51.100.1", "203.0.113.9, pc.isp.example", TRUSTED, None),
+    "octal": ("198.51.100.1", "203.0.113.009", TRUSTED, None),
+    "semicolons": ("198.51.100.1", "203.0.113.9; 192.0.2.1", TRUSTED, None),
 }
 
 
@@ -199,6 +296,14 @@ def test_forwarded_client(client: str, forwarded: str, trusted: tuple[str, ...],
     """The first address from the right that is no trusted proxy is the client; the rest plays no part."""
     found = forwarded_client(client.encode(), forwarded.encode(), trusted)
     assert found == (None if expected is None else Address(ipaddress.ip_address(expected).packed))
+
+
+@given(st.binary(max_size=200), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_nothing_left_of_the_visitor_plays_a_part(left: bytes, comma: bool) -> None:
+    """Whatever a visitor writes into X-Forwarded-For, the entry that the trusted proxy added counts."""
+    forwarded = left + (b"," if comma else b", ") + b"203.0.113.9"
+    assert forwarded_client(b"198.51.100.1", forwarded, TRUSTED) == Address(bytes([203, 0, 113, 9]))
 
 
 def test_token_is_keyed_blake2b() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +51,17 @@ NOTES = {
     "hex": (b"0x7f000001", "invalid_address"),
     "ipv6_like": (b"2001:zz::1", "invalid_address"),
     "bytes": (b"\xff\x00", "invalid_address"),
+    "ptr_of_a_dial_in": (b"p4fd9a1b2.dip0.t-ipconnect.example", "host_name"),
+    "ptr_zone": (b"133.2.0.192.in-addr.arpa", "host_name"),
+    "ptr_zone_v6": (b"1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.", "host_name"),
+    "ptr_dashes_v6": (b"2001-db8--1.customers.isp.example", "host_name"),
+    "punycode": (b"xn--bcher-kva.example", "host_name"),
+    "underscore": (b"pc_7.isp.example", "host_name"),
+    "octal_host": (b"0300.0.02.0205", "invalid_address"),
+    "integer": (b"3221225989", "invalid_address"),
+    "port_too_big": (b"192.0.2.133:65536", "invalid_address"),
+    "with_space": (b"host example", "invalid_address"),
+    "longer_than_a_name": (b"a" * 300, "invalid_address"),
 }
 
 
@@ -81,6 +94,14 @@ def test_forwarded_behind_a_trusted_proxy() -> None:
     direct = treatment().treat(b"192.0.2.133", None, "shop")
     assert treatment(trusted_proxies=("198.51.100.0/24",)).treat(b"198.51.100.7", forwarded, "shop") == direct
     assert treatment().treat(b"192.0.2.133", b"203.0.113.9", "shop") == direct
+
+
+def test_hostile_client_fields_are_bounded() -> None:
+    """A field as long as a line may be is told from a host name at once: the pattern is quadratic, so it is not asked."""
+    began = time.process_time()
+    for client in (b"a" * 65_000 + b"!", b"a." * 32_000 + b"!", b"-" * 65_000):
+        assert treatment().treat(client, client, "shop")[2] == "invalid_address"
+    assert time.process_time() - began < 0.5
 
 
 @given(st.binary(max_size=60), st.none() | st.binary(max_size=60))

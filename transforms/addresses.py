@@ -15,7 +15,7 @@ HOPS = 64
 """Entries of X-Forwarded-For that are looked at, at most."""
 
 _TEXT_LIMIT = 128
-_PORT = re.compile(r"[0-9]{1,5}\Z")
+_PORT = re.compile(r"(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])\Z")
 _ZONE = re.compile(r"[0-9A-Za-z._~%-]{1,64}\Z")
 _BLANKS = b" \t"
 
@@ -41,10 +41,11 @@ class Address(NamedTuple):
 def canonical(text: bytes, *, nat64: tuple[str, ...] = (), sixrd: tuple[str, ...] = ()) -> Address | None:
     """The address that a client field holds, None where it holds none. Never raises on any `text`, never echoes it.
 
-    Strips brackets, port and zone id; unwraps IPv4-mapped and IPv4-compatible (RFC 4291), 6to4 (RFC 3056), Teredo
-    (RFC 4380: the client), NAT64 (RFC 6052: the well-known prefix and those in `nat64`) and the 6rd prefixes (RFC 5969)
-    in `sixrd`. ISATAP (RFC 5214) is left as it is: its IPv4 part is in the last 64 bits, which no unit counts.
-    Raises ValueError where `nat64` or `sixrd` are not prefixes.
+    Strips brackets, port and zone id; unwraps IPv4-mapped and IPv4-compatible (RFC 4291), IPv4-translated (RFC 2765),
+    6to4 (RFC 3056), Teredo (RFC 4380: the client), NAT64 (RFC 6052: the well-known prefix and those in `nat64`) and the
+    6rd prefixes (RFC 5969) in `sixrd`. The last 64 bits of any other address are in no unit, and so EUI-64 (a device) and
+    ISATAP (RFC 5214: an IPv4 address) are gone: whoever has a /64 writes there what he likes, and with ISATAP unwrapped
+    he would be as many neighbourhoods as he liked. Raises ValueError where `nat64` or `sixrd` are not prefixes.
     """
     try:
         # The fast path: nearly every line. inet_pton takes four decimal numbers without leading zeros and nothing else.
@@ -117,12 +118,15 @@ def _embeddings(nat64: tuple[str, ...], sixrd: tuple[str, ...]) -> tuple[_Embedd
 
 
 _ZEROS = bytes(10)
+_TRANSLATED = bytes(8) + b"\xff\xff\0\0"
 _WELL_KNOWN_NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
 _TEREDO = bytes.fromhex("20010000")
 
 
 def _unwrap(packed: bytes, embeddings: tuple[_Embedding, ...]) -> bytes:
     """The IPv4 address inside an IPv6 one, or the latter."""
+    if packed[:12] == _TRANSLATED:
+        return packed[12:]
     if packed[:10] == _ZEROS:
         mapped = packed[10:12] == b"\xff\xff"
         compatible = packed[10:12] == b"\0\0" and int.from_bytes(packed[12:], "big") > 1

@@ -18,8 +18,14 @@ UNKNOWN = "(unknown)"
 HOST_NAME = "host_name"
 INVALID_ADDRESS = "invalid_address"
 
+_LONGEST_NAME = 260
 # A host name has a letter in its last label; 0x7f000001 is an address in a form that is not accepted.
 _HOST_NAME = re.compile(rb"(?!0[xX])[0-9A-Za-z._-]*[A-Za-z][0-9A-Za-z_-]*\.?(:[0-9]{1,5})?\Z")
+
+
+def is_host_name(client: bytes) -> bool:
+    """Whether a client field that is no address holds a name: what a server that looks names up writes."""
+    return len(client) <= _LONGEST_NAME and _HOST_NAME.match(client) is not None
 
 
 class Treatment:
@@ -45,7 +51,7 @@ class Treatment:
         client = client or b""
         address = forwarded_client(client, forwarded, self._trusted, nat64=self._nat64, sixrd=self._sixrd)
         if address is None:
-            return None, UNKNOWN, HOST_NAME if _HOST_NAME.match(client) else INVALID_ADDRESS
+            return None, UNKNOWN, HOST_NAME if is_host_name(client) else INVALID_ADDRESS
         name = site if isinstance(site, str) else site.name
         token = self._key.token(name, address.network(self._truncate), address.neighbourhood())
         return token, self._country(address.packed), None

@@ -56,6 +56,7 @@ def parser() -> Parser:
     commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_run(commands)
     _add_explain(commands)
+    _add_policy(commands)
     return main_parser
 
 
@@ -112,6 +113,16 @@ def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
     explain.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _add_policy(commands: argparse._SubParsersAction[Parser]) -> None:
+    policy = commands.add_parser(
+        "policy", help="check a policy, and say what may be published by it", allow_abbrev=False,
+        description="Check a policy and say, by site, what may be published: routes, parameters, tables, grains, k.",
+    )  # fmt: skip
+    policy.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the policy (crowdlog.toml)")
+    policy.add_argument("--preset", metavar="NAME", help="say what a shipped preset holds instead")
+    policy.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -144,7 +155,9 @@ def dispatch(arguments: list[str]) -> int:
         at = arguments.index("--")
         ours, beam = arguments[:at], arguments[at + 1 :]
     options = parser().parse_args(ours)
-    return {"run": run_command, "explain": explain_command}[options.command](options, tuple(beam))
+    return {"run": run_command, "explain": explain_command, "policy": policy_command}[options.command](
+        options, tuple(beam)
+    )
 
 
 def stop(_: int, __: object) -> NoReturn:
@@ -200,4 +213,12 @@ def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
 
     line = sys.stdin.buffer.readline() if options.line in (None, "-") else os.fsencode(options.line)
     print(explain(line.rstrip(b"\n"), options))
+    return 0
+
+
+def policy_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog policy`."""
+    from pipeline.allowed import told
+
+    print(told(options.file, options.preset, options.json))
     return 0

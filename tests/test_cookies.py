@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.cookies import read_cookies
 from schemas.load import DeclarationError, fields, parse
-from transforms.cookies import OTHER, cookie_names, known_cookie, login_cookie, read_cookies
+from transforms.cookies import OTHER, cookie_names, known_cookie, login_cookie
 
 NAMES = {
     "PHPSESSID=9f8a7b6c": ["PHPSESSID"],

@@ -340,7 +340,8 @@ def test_own_routes_win_over_a_preset() -> None:
 # ---- the list of names ---------------------------------------------------------------------------------------------------
 
 NEVER = {
-    "gclid": "tracking", "fbclid": "tracking", "msclkid": "tracking", "mc_eid": "tracking", "_ga": "tracking", "hsa_acc": "tracking",
+    "gclid": "tracking", "fbclid": "tracking", "msclkid": "tracking", "mc_eid": "tracking", "_ga": "tracking",
+    "hsa_acc": "tracking",
     "PHPSESSID": "session", "jsessionid": "session", "sid": "session", "key": "secret",
     "token": "secret", "password": "secret", "licensekey": "secret", "_wpnonce": "secret", "X-Amz-Signature": "secret",
     "q": "free_text", "s": "free_text", "search": "free_text", "query": "free_text", "domain": "free_text", "sld": "free_text",

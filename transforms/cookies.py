@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
-from schemas.load import entries, expect, only_keys, shipped
+from schemas.cookies import Cookie, cookies
 
-CLASSES = ("login", "session", "visitor", "referral", "preference", "consent")
 OTHER = "(other)"
 LIMIT = 16_384
 """Bytes of a header that are looked at, at most; servers take 8 KiB."""
@@ -24,37 +21,9 @@ _SET_COOKIE = frozenset(
 _GONE = re.compile(rb"(?:|deleted|%20|\+|\s|\")*\Z")
 
 
-@dataclass(frozen=True)
-class Cookie:
-    """A known cookie: its name with `*` and `{int}` for what names somebody; see the head of cookies.toml."""
-
-    name: str
-    of: str
-    privacy: str
-    meaning: str
-    login: bool
-
-
-def read_cookies(data: Mapping[str, Any], where: str) -> tuple[Cookie, ...]:
-    """Cookies from parsed TOML, the first that fits counts. Raises DeclarationError."""
-    only_keys(where, data, ("cookie",))
-    found = []
-    for entry in entries(where, data, "cookie", dict):
-        here = f"{where}: cookie {entry.get('name')!r}"
-        only_keys(here, entry, ("name", "of", "class", "meaning", "login"))
-        for key in ("name", "of", "class", "meaning"):
-            expect(here, key, entry.get(key), "a string", isinstance(entry.get(key), str))
-        expect(here, "class", entry["class"], f"one of {', '.join(CLASSES)}", entry["class"] in CLASSES)
-        login = entry.get("login", False)
-        expect(here, "login", login, "true or false", isinstance(login, bool))
-        found.append(Cookie(entry["name"], entry["of"], entry["class"], entry["meaning"], login))
-    return tuple(found)
-
-
 @cache
 def _known() -> tuple[tuple[re.Pattern[bytes], Cookie], ...]:
-    cookies = read_cookies(shipped("cookies.toml"), "schemas/cookies.toml")
-    return tuple((re.compile(_pattern(cookie.name)), cookie) for cookie in cookies)
+    return tuple((re.compile(_pattern(cookie.name)), cookie) for cookie in cookies())
 
 
 def _pattern(name: str) -> bytes:

@@ -10,7 +10,6 @@ from typing import Any
 
 from schemas.load import entries, expect, only_keys, shipped, subtable
 
-FREE_TEXT = "free_text"
 _BRACKETS = re.compile(r"(?:\[[^\]]*\]?)+\Z")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from schemas.denied import FREE_TEXT, denied
+from schemas.denied import denied
 from schemas.load import DeclarationError, expect, only_keys, shipped, subtable
 
 Kind = str | tuple[str, ...]
@@ -166,10 +166,8 @@ def read_kind(where: str, name: str, kind: Any, *, on_route: bool = False) -> Ki
     else:
         slots = ("{*}", *(f"{{{slot}}}" for slot in SLOTS), *((PATH,) if on_route else ()))
         expect(where, key, kind, wanted, isinstance(kind, str) and kind in (*KINDS, *slots))
-    never = denied(name)
-    if never is not None and not (never.kind == FREE_TEXT and kind == ANY):
-        only = ", or '{*}', which shows that it was there" if never.kind == FREE_TEXT else ""
-        raise DeclarationError(f"{where}: {key} is {kind!r}, expected nothing{only}: {name!r} is {never.why}")
+    if (never := denied(name)) is not None:
+        raise DeclarationError(f"{where}: {key} is {kind!r}, expected not to be there: {name!r} is {never.why}")
     return tuple(kind) if isinstance(kind, list) else str(kind)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.denied import FREE_TEXT, denied
+from schemas.denied import denied
 from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
-from schemas.routes import ANY, Kind, Route, is_literal, merged, read_kind, read_routes, segments
+from schemas.routes import Kind, Route, is_literal, merged, read_kind, read_routes
 
 SITE_NAME = re.compile(r"[a-z0-9-]+")
 BY_POLICY = "denied by the policy"
@@ -55,8 +55,7 @@ class Site:
             begins = pattern.endswith("*") and name.startswith(pattern[:-1])
             if (not on or on == route) and (begins or name == pattern):
                 return why
-        kind = self.route_parameters.get(route or "", {}).get(name, self.parameters.get(name))
-        return never.why if never is not None and not (never.kind == FREE_TEXT and kind == ANY) else None
+        return never.why if never is not None else None
 
     @property
     def parameter_names(self) -> frozenset[str]:
@@ -153,11 +152,6 @@ def read_preset(where: str, name: str, at: str = "") -> Preset:
         parameters,
         {at + key if key.startswith("/") else key: why for key, why in secrets.items()},
     )
-
-
-def secret_slots(preset: Preset) -> list[str]:
-    """Routes of a preset that have a slot for a secret."""
-    return [route.text for route in preset.routes if any(segment == "{secret}" for segment in segments(route.text))]
 
 
 def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:

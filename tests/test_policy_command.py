@@ -54,7 +54,7 @@ def test_policy_in_words(file: Path, capsys: pytest.CaptureFixture[str]) -> None
         "at least 20 neighbourhoods", "site shop (shop.example; Europe/Berlin; presets: whmcs at /billing)",
         "tables by week: pages",
         "    /kb/{slug}\n", "/list [id={int}] [kind=WORD] [page=0…999] [sort=new|old] (without lang)",
-        "/billing/viewinvoice.php [id={int}]", "[rp: a path, seen as one]", "[lang=en|de]",
+        "/billing/announcements.php [id={int}]", "[rp: a path, seen as one]", "[lang=en|de]",
         "/billing/viewticket.php?c: opens the ticket", "/list?lang: denied by the policy",
         "site plain (plain.example; UTC)", "site default, (other): default rules",
     ]  # fmt: skip

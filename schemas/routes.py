@@ -83,6 +83,11 @@ def _shape(segment: str) -> str:
     )
 
 
+def shape(text: str) -> tuple[str, ...]:
+    """What a route takes: the same for two texts of the same paths."""
+    return tuple(map(_shape, segments(text)))
+
+
 def _may_meet(one: str, other: str) -> bool:
     """Whether two segments of the same narrowness could take the same text, by what they begin and end with."""
     a, b = parts(one), parts(other)
@@ -181,18 +186,18 @@ def merged(where: str, routes: list[Route], over: tuple[Route, ...] = ()) -> tup
     """
     known: dict[tuple[str, ...], Route] = {}
     for route in routes:
-        shape = tuple(map(_shape, segments(route.text)))
-        other = known.get(shape)
+        taken = shape(route.text)
+        other = known.get(taken)
         if other is not None:
             expect(where, "routes", route.text, f"{other.text!r}, which takes the same paths", other.text == route.text)
             for name, kind in route.parameters.items():
                 first = other.parameters.get(name, kind)
                 expect(where, f"{route.text}: parameters.{name}", kind, f"{first!r}, as it was before", kind == first)
-        known[shape] = Route(route.text, {**(other.parameters if other else {}), **route.parameters})
+        known[taken] = Route(route.text, {**(other.parameters if other else {}), **route.parameters})
     for route in over:
-        shape = tuple(map(_shape, segments(route.text)))
-        mine = known.get(shape)
-        known[shape] = Route(mine.text, {**route.parameters, **mine.parameters}) if mine else route
+        taken = shape(route.text)
+        mine = known.get(taken)
+        known[taken] = Route(mine.text, {**route.parameters, **mine.parameters}) if mine else route
     check_order(where, known)
     return tuple(known.values())
 
@@ -200,11 +205,11 @@ def merged(where: str, routes: list[Route], over: tuple[Route, ...] = ()) -> tup
 def check_order(where: str, known: Mapping[tuple[str, ...], Route]) -> None:
     """Refuse two segments of one place that are equally narrow and could take the same text: "a{slug}", "{slug}a"."""
     places: dict[tuple[str, ...], dict[tuple[int, int, tuple[int, ...]], list[tuple[str, str]]]] = {}
-    for shape, route in known.items():
-        for depth, segment in enumerate(shape):
+    for taken, route in known.items():
+        for depth, segment in enumerate(taken):
             if is_literal(segment):
                 continue
-            rivals = places.setdefault(shape[:depth], {}).setdefault(narrowness(segment), [])
+            rivals = places.setdefault(taken[:depth], {}).setdefault(narrowness(segment), [])
             for other, text in rivals:
                 clear = other == segment or not _may_meet(other, segment)
                 expect(where, "routes", route.text, f"no other for the same paths than {text!r}", clear)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.denied import denied
 from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
-from schemas.routes import Kind, Route, is_literal, merged, read_kind, read_routes
+from schemas.routes import Kind, Route, is_literal, merged, read_kind, read_routes, shape
 
 SITE_NAME = re.compile(r"[a-z0-9-]+")
 BY_POLICY = "denied by the policy"
@@ -95,7 +95,7 @@ def read_site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
         parameters,
         _grains(where, subtable(where, data, "tables")),
         {route.text: route.parameters for route in routes if route.parameters},
-        {**{key: why for preset in presets for key, why in preset.secrets.items()}, **_denied(where, data)},
+        {**_secrets(presets, routes), **_denied(where, data, routes)},
         tuple(preset.name for preset in presets),
     )
 
@@ -109,13 +109,26 @@ def read_zone(where: str, key: str, name: Any) -> str:
     return str(name)
 
 
-def _denied(where: str, data: Mapping[str, Any]) -> dict[str, str]:
-    names = entries(where, data, "deny")
+def _secrets(presets: Sequence[Preset], routes: Sequence[Route]) -> dict[str, str]:
+    """What presets say is secret, on the texts that the site publishes for their routes."""
+    published = {shape(route.text): route.text for route in routes}
+    secrets = {}
+    for preset in presets:
+        for key, why in preset.secrets.items():
+            on, mark, name = key.rpartition("?")
+            secrets[(published.get(shape(on), on) if on else "") + mark + name] = why
+    return secrets
+
+
+def _denied(where: str, data: Mapping[str, Any], routes: Sequence[Route]) -> dict[str, str]:
+    names, texts = entries(where, data, "deny"), [route.text for route in routes]
     for one in names:
         found = _DENIED.fullmatch(one)
         expect(where, "deny", one, "'name', 'nam*' or '/route?name'", found is not None)
+        on, _, name = one.rpartition("?")
+        expect(where, "deny", one, "a declared route before '?', as it is written there", not on or on in texts)
         wanted = f"another name: {', '.join(READ_ANYWAY)} are read for campaigns"
-        expect(where, "deny", one, wanted, one.rpartition("?")[2] not in READ_ANYWAY)
+        expect(where, "deny", one, wanted, name not in READ_ANYWAY)
     return dict.fromkeys(names, BY_POLICY)
 
 

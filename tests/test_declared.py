@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.denied import denied, denied_kinds, plain, read_denied
 from schemas.load import DeclarationError
 from schemas.policy import Policy, Site, make_policy
+from schemas.routes import people
 from transforms.declared import Declared
 from transforms.parse import allowed_parameters
 from transforms.treatments import route
@@ -287,6 +288,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "value": ({"parameters": {"p": ["a&b=c"]}}, ("parameters.p", "a&b=c")),
     "value names somebody": ({"parameters": {"p": ["jo@example.com"]}}, ("parameters.p", "name nobody")),
     "deny": ({"deny": ["a b"]}, ("deny", "'a b'", "/route?name")),
+    "deny on no route": ({"deny": ["/else?p"], "parameters": {"p": "int"}}, ("deny", "'/else?p'", "a declared route")),
     "deny campaigns": ({"deny": ["utm_source"]}, ("deny", "utm_source", "read for campaigns")),
     "preset folder": ({"presets": [{"name": "whmcs", "at": "billing"}]}, ("at", "'billing'", "a folder")),
     "preset key": ({"presets": [{"name": "whmcs", "on": "/x"}]}, ("'on'", "at")),
@@ -324,6 +326,14 @@ ACCEPTED: dict[str, list[Any]] = {
 def test_accepted_by_the_loader(routes: list[Any]) -> None:
     """What only looks like a conflict or a person is a route."""
     assert site_of(routes=routes).routes
+
+
+@pytest.mark.parametrize("parent", sorted(people()[0]))
+def test_loader_and_default_rule_know_the_same_parents(parent: str) -> None:
+    """Behind each word that the loader knows to name people, an undeclared segment is `{*}`, and a declared word refused."""
+    assert routed(f"/x/{parent}/jane-doe", Site("a")).endswith("/{*}")
+    with pytest.raises(DeclarationError, match="names a person"):
+        site_of(routes=[f"/x/{parent}/jane-doe"])
 
 
 def test_own_routes_win_over_a_preset() -> None:

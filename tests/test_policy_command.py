@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,16 @@ def test_shipped_policies_are_right(root: Path, sample: str, capsys: pytest.Capt
     """The policy of the samples passes."""
     assert main(["policy", str(root / sample)]) == 0
     assert "site shop" in capsys.readouterr().out
+
+
+def test_examples_of_the_docs_are_right(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every policy that docs/policy.md shows passes."""
+    blocks = re.findall(r"```toml\n(.*?)```", (root / "docs" / "policy.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for number, block in enumerate(blocks):
+        made = tmp_path / f"{number}.toml"
+        made.write_text(block, encoding="utf-8")
+        assert main(["policy", str(made)]) == 0, capsys.readouterr().err
 
 
 BROKEN = {

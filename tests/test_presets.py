@@ -251,6 +251,15 @@ def test_a_secret_stays_secret_when_the_site_allows_its_name() -> None:
     assert routed("/contact.php?c=sales", site) == "/contact.php?c=sales"
 
 
+def test_a_secret_stays_secret_under_another_text() -> None:
+    """Who writes a preset's route his own way does not lose what the preset says is secret there."""
+    own = {"path": "/viewticket.php/", "parameters": {"c": "word", "tab": "word"}}
+    site = make_policy({"site": [{"name": "a", "presets": ["whmcs"], "routes": [own]}]}, "policy").sites[0]
+    assert routed("/viewticket.php?tab=one&c=zqsecret", site) == "/viewticket.php/?tab=one"
+    bare = make_policy({"site": [{"name": "a", "routes": [own]}]}, "policy").sites[0]
+    assert routed("/viewticket.php?tab=one&c=zqsecret", bare) == "/viewticket.php/?c=zqsecret&tab=one"
+
+
 VALUES = st.sampled_from(["zqjohanna", "zqjo@example.com", KEY, NUMBER, "zq%2Fdoe", "%7Ezqdoe", "zq+doe", "zqDoe.pdf"])
 
 

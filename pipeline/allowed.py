@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from schemas import load
-from schemas.load import DeclarationError
+from schemas.load import DeclarationError, Format
 from schemas.policy import Policy, Site, read_policy
 from schemas.routes import PATH, Kind
 from schemas.site import Preset, read_preset
 from schemas.trouble import Trouble
-from transforms.parsers.directive import DirectiveError, compile_layout
+from transforms.parsers.directive import DirectiveError
+from transforms.parsers.families import atoms, check, readers
 
 ELSEWHERE = (
     "any other path: words that a crowd saw; numbers, ids, dates, keys and people as slots ({n}, {uuid}, {*}, …)"
@@ -45,15 +46,20 @@ def presets() -> list[str]:
 
 
 def check_formats(policy: Policy, where: str) -> None:
-    """Compile the directives of a policy, as a run would. Raises Trouble E202."""
-    own = {f"format {name!r}": one.directive for name, one in policy.formats.items()}
-    if policy.format != "auto" and policy.format not in load.formats():
-        own["format"] = policy.format
-    for key, directive in own.items():
-        try:
-            compile_layout(directive)
-        except DirectiveError as error:
-            raise Trouble("E202", f"{where}: {key}: {error}") from None
+    """Refuse formats of a policy that a run would refuse. Raises Trouble E202."""
+    known, asked = {**load.formats(), **policy.formats}, policy.format
+    if asked != "auto" and not set(atoms(asked)) <= set(known):
+        known, asked = {**known, "(given)": Format("(given)", "", "", asked)}, "(given)"
+    key = ""
+    try:
+        for name, one in policy.formats.items():
+            key = f"format {name!r}"
+            readers(one)
+        key = "format"
+        if asked != "auto":
+            check(asked, known)
+    except DirectiveError as error:
+        raise Trouble("E202", f"{where}: {key}: {error}") from None
 
 
 # ---- records -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.options import Wanted
-from pipeline.run import atoms, chosen_database, chosen_policy
+from pipeline.run import chosen_database, chosen_policy
 from pipeline.source import padded
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events, PseudonymousEvents
@@ -19,7 +19,7 @@ from transforms.anonymise import Bench
 from transforms.parse import Parse
 from transforms.parsers.detect import detect, unwrapped
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import check, readers
+from transforms.parsers.families import atoms, check, readers
 from transforms.parsers.reader import Reader
 from transforms.shape import shape
 

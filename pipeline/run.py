@@ -7,7 +7,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import re
 import secrets
 import sys
 import time
@@ -33,7 +32,7 @@ from transforms.geography import Countries, GeographyError
 from transforms.guard import Calendar
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import check, readers
+from transforms.parsers.families import atoms, check, readers
 
 HEAD = 500  # lines by which a format is chosen
 RANGE = 256 << 20  # bytes of a Range at most
@@ -182,11 +181,6 @@ def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> t
     except DirectiveError as error:
         raise Trouble("E201", f"--format: {error}") from None
     return {name: known[name] for made in set(names) for name in atoms(made)}, names
-
-
-def atoms(made: str) -> list[str]:
-    """The names in "a", "a+b" or "e/a+b"."""
-    return re.split("[/+]", made)
 
 
 def detected(source: Input, known: Mapping[str, Format]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -82,6 +83,11 @@ def _parts(lines: bytes) -> Iterable[bytes]:
             return
         yield lines[start : mark + 1]
         start = mark + 1
+
+
+def atoms(made: str) -> list[str]:
+    """The names in "a", "a+b" or "e/a+b"."""
+    return re.split("[/+]", made)
 
 
 def check(made: str, known: Mapping[str, Format]) -> None:

@@ -53,7 +53,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for minute in range(0, 3 * 1440, 20):
         day, hour = divmod(minute // 60, 24)
         when = f"{18 + day}/Nov/2025:{hour:02d}:{minute % 60:02d}:00 +0000"
-        lines.append(f'198.18.{minute // 20 % 40}.9 - - [{when}] "GET /docs HTTP/1.1" 200 5 "-" "{FIREFOX}"')
+        agent = FIREFOX.replace("145", str(143 + minute // 20 % 3))  # a crowd has several
+        lines.append(f'198.18.{minute // 20 % 40}.9 - - [{when}] "GET /docs HTTP/1.1" 200 5 "-" "{agent}"')
     file.write_text("\n".join(lines) + "\n")
     return file
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
@@ -15,27 +17,48 @@ PAIRS = 1000
 """Parameters of one query that are looked at."""
 
 _REFUSED = {"Cc", "Cs", "Zl", "Zp"}
+_CODED = re.compile(rb"[%&\\]")
+# JavaScript and JSON write \u0040, \u{40} and \x40; old scripts (escape() of ECMAScript annex B) and IIS write %u0040.
+_ESCAPE = re.compile(r"(?:\\u|%u)([0-9a-f]{4})|\\x([0-9a-f]{2})|\\u\{([0-9a-f]{1,6})\}", re.IGNORECASE)
 
 
 def decode(text: bytes) -> str | None:
-    """The canonical text of one piece of a URL: percent-decoded to a fixpoint, UTF-8, NFKC. Total; nothing is echoed.
+    r"""The canonical text of one piece of a URL: percent, HTML entities, \u escapes and NFKC undone to a fixpoint.
 
     None where it is longer than LIMIT, does not settle within ROUNDS, is not UTF-8 or has control characters. Pieces
-    are split at raw delimiters before: what is decoded here never delimits anything. Idempotent.
+    are split at raw delimiters before: what is decoded here never delimits anything. Total, idempotent, echoes nothing.
     """
+    if len(text) > LIMIT:
+        return None
+    if text.isascii() and not _CODED.search(text):  # nothing to undo: most pieces
+        decoded = text.decode("ascii")
+        return decoded if decoded.isprintable() else None
     for _ in range(ROUNDS):
         if len(text) > LIMIT:
             return None
         try:
-            decoded = unicodedata.normalize("NFKC", unquote_to_bytes(text).decode("utf-8"))
+            decoded = unicodedata.normalize("NFKC", _unescape(unquote_to_bytes(text).decode("utf-8")))
             again = decoded.encode("utf-8")
         except UnicodeError:
             return None
-        # NFKC can make new percent signs (U+FF05), so the fixpoint is that of both.
+        # NFKC can make new percent signs (U+FF05), so the fixpoint is that of all of them.
         if again == text:
             return None if _has_control(decoded) else decoded
         text = again
     return None
+
+
+def _unescape(text: str) -> str:
+    r"""HTML entities and \u escapes undone once. Raises UnicodeError for half of a surrogate pair."""
+    if "\\" in text or "%" in text:
+        text = _ESCAPE.sub(lambda found: _character(found[1] or found[2] or found[3]), text)
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+    return html.unescape(text) if "&" in text else text
+
+
+def _character(code: str) -> str:
+    point = int(code, 16)
+    return chr(point) if point <= 0x10FFFF else "\N{REPLACEMENT CHARACTER}"
 
 
 def _has_control(text: str) -> bool:
@@ -56,3 +79,19 @@ def pairs(query: bytes) -> list[tuple[str, str]]:
         if name and value is not None:
             found.append((name, value))
     return found
+
+
+def plain(text: str) -> str:
+    """A canonical text as detectors compare it: no invisible characters, ASCII digits, hyphens and spaces."""
+    if text.isascii():
+        return text
+    return "".join(map(_plain_character, text))
+
+
+def _plain_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cf":  # soft hyphens, joiners, marks of direction
+        return ""
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return {"Pd": "-", "Zs": " "}.get(category, "-" if character == "\N{MINUS SIGN}" else character)

@@ -4,8 +4,8 @@ from setuptools import setup
 
 setup(
     packages=[
-        "schemas", "transforms", "transforms.guard", "transforms.kernels", "transforms.parsers", "transforms.treatments",
-        "pipeline",
+        "schemas", "transforms", "transforms.detectors", "transforms.guard", "transforms.kernels", "transforms.parsers",
+        "transforms.treatments", "pipeline",
     ],
     package_dir={"": "."},
     package_data={"schemas": ["*.toml", "formats/*.toml", "presets/*.toml", "geo/*"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
@@ -103,17 +104,26 @@ class Worded:
         treatment = module.Treatment(policy)
         self.per_site = "site" in signature(treatment.treat).parameters
         sites = policy.all_sites
+        refused: Callable[..., frozenset[str]] = getattr(treatment, "refused", lambda *values: frozenset())
+        self.refused: dict[frozenset[str], int] = {frozenset(): 0}
 
         def treat(number_of_site: int, *values: bytes | None) -> tuple[int, ...]:
             told = {"site": sites[number_of_site]} if self.per_site else {}
-            return tuple(words.code(word) for word in treatment.treat(*values, **told))
+            found = self.refused.setdefault(refused(*values), len(self.refused))
+            return (*(words.code(word) for word in treatment.treat(*values, **told)), found)
 
-        self.memo = Memo(treat, len(self.gives))
+        self.memo = Memo(treat, len(self.gives) + 1)
 
-    def codes(self, source: Source, sites: Codes | int) -> Iterator[tuple[str, Codes]]:
-        """(given column, codes of each event)."""
+    def codes(self, source: Source, sites: Codes | int, noted: Counter[str]) -> Iterator[tuple[str, Codes]]:
+        """(given column, codes of each event); events by kind of what detectors found are added to `noted`."""
         distinct = source.distinct(self.takes, sites if self.per_site else 0)
         codes = self.memo(distinct.rows(source))
+        if (found := codes[:, -1]).any():
+            times = np.bincount(found[distinct.ids], minlength=len(self.refused))
+            for kinds, number_of_kinds in self.refused.items():
+                noted.update(
+                    {f"detected {kind}": int(times[number_of_kinds]) for kind in kinds if times[number_of_kinds]}
+                )
         for i, name in enumerate(self.gives):
             yield name, codes[distinct.ids, i]
 
@@ -149,7 +159,9 @@ class Bench:
             "agent_mark": self._marks(source),
         }
         for treatment in self.worded:
-            columns |= {name: self.words.column(codes) for name, codes in treatment.codes(source, place)}
+            columns |= {
+                name: self.words.column(codes) for name, codes in treatment.codes(source, place, events.accounts.noted)
+            }
         self._count_days(sites, columns["day"].to_numpy(), events)
         return PseudonymousEvents(pa.record_batch(columns), events.file, events.accounts)
 

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from transforms.canonical import LIMIT, pairs
-from transforms.treatments.route import is_token
+from transforms.detectors import found_in
+from transforms.segments import is_token
 
 if TYPE_CHECKING:
     from schemas.policy import Policy
@@ -34,14 +35,14 @@ def campaign_word(value: str) -> str:
     Numbers are counted over separators, so that a telephone number, an address or a birthday is not a word either.
     """
     word = " ".join(value.casefold().split(" ")).strip()
-    if not _CAMPAIGN_WORD.fullmatch(word) or any(map(is_token, _SEPARATOR.split(word))):
+    if not _CAMPAIGN_WORD.fullmatch(word) or any(map(is_token, _SEPARATOR.split(value))):
         return OTHER
     for numbers in _NUMBERS.findall(word):
         groups = _SEPARATOR.split(numbers)
         longest, total = max(map(len, groups)), sum(map(len, groups))
         if longest >= _DIGITS or total > _DIGITS or len(groups) >= _GROUPS:
             return OTHER
-    return word
+    return OTHER if found_in(value) else word
 
 
 class Treatment:
@@ -62,3 +63,9 @@ class Treatment:
             return None, None, None
         source, medium, campaign = (found.get(name, NONE) for name in _ORDER)
         return source, medium, campaign
+
+    def refused(self, query: bytes | None) -> frozenset[str]:
+        """Kinds of personal data that detectors found in the words of a campaign."""
+        if not query or len(query) > LIMIT or b"=" not in query:
+            return frozenset()
+        return frozenset().union(*(found_in(value) for name, value in pairs(query) if name in _ORDER))

@@ -11,6 +11,8 @@ from publicsuffixlist import PublicSuffixList
 
 from schemas.load import shipped
 from transforms.canonical import decode
+from transforms.detectors import found_in
+from transforms.segments import is_token
 from transforms.treatments.site import matches_host
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _URL = re.compile(rb"https?://([^/\\?#]*)", re.IGNORECASE)
 _PORT = re.compile(rb":[0-9]{0,5}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
+_DIGITS = 6
 _COUNTRY_SUFFIX = re.compile(r"com|(?:com?\.)?[a-z]{2}")
 
 
@@ -117,4 +120,18 @@ def _classify(host: str, own: tuple[str, ...]) -> tuple[str, str]:
     if host == "[" or _NUMBER.fullmatch(host.rpartition(".")[2]):
         return REFERRAL, OTHER
     domain = _suffixes().privatesuffix(host)
-    return (_medium(host, domain), domain) if domain else (REFERRAL, OTHER)
+    if not domain:
+        return REFERRAL, OTHER
+    return _medium(host, domain), domain if _is_harmless(domain.partition(".")[0]) else OTHER
+
+
+def _is_harmless(label: str) -> bool:
+    """Whether the name that somebody registered is one: no number that could be a telephone's, no token, nothing found."""
+    if label.startswith("xn--"):
+        try:
+            label = label.encode("ascii").decode("idna")
+        except UnicodeError:
+            return False
+    digits = sum(character.isdigit() for character in label)
+    made = digits and any(map(is_token, label.split("-")))
+    return digits < _DIGITS and not made and not found_in(label)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from schemas.routes import PATH, Kind, people
+from schemas.routes import PATH, Kind
 from transforms.canonical import LIMIT, decode, pairs
 from transforms.declared import Declared, Found, Segments, slot_pattern
+from transforms.detectors import found_in
+from transforms.segments import ANY, is_token, judge, template_segments
 
 if TYPE_CHECKING:
     from schemas.policy import Policy, Site
@@ -20,93 +19,8 @@ TAKES = ("path", "query")
 GIVES = ("route",)
 
 NONE = "(none)"
-ANY = "{*}"
 DEPTH = 8
 """Segments of a route; what is deeper becomes one `{*}`."""
-
-PEOPLE = people()[0]
-"""Words after which the next segment names a person."""
-
-_LONGEST = 64
-_TOKEN_LENGTH = 24
-_ENTROPY = 3.2
-_SEPARATORS = "-_.~+ "
-
-_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
-_HEX = re.compile(r"[0-9a-f]{8,}", re.IGNORECASE)
-_DAY, _MONTH, _CENTURIES = r"(?:3[01]|[12][0-9]|0?[1-9])", r"(?:1[0-2]|0?[1-9])", r"(?:19|20)[0-9]{2}"
-_DATE = re.compile(
-    rf"(?<![0-9])(?:{_CENTURIES}([-_.]){_MONTH}\1{_DAY}|{_DAY}([-_.]){_MONTH}\2{_CENTURIES}|{_CENTURIES}[-_]{_MONTH})(?![0-9])"
-)
-_NUMBERS = re.compile(r"[0-9]+(?:[-_.~+ ]+[0-9]+)*")
-_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
-_WORD = re.compile(r"[^-_.~+ {}]+")
-_CHANGES = re.compile(r"(?<=[0-9])(?=[^\W\d_])|(?<=[^\W\d_])(?=[0-9])")
-_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-# ---- one segment ----------------------------------------------------------------------------------------------------
-
-
-def is_token(word: str) -> bool:
-    """Whether a word without separators looks made by a machine: a key, an id, a hash, an encoding of something."""
-    if word.isdecimal():
-        return False
-    if len(word) >= _TOKEN_LENGTH:
-        return True
-    has_digit = any(character.isdigit() for character in word)
-    if len(word) >= 8:
-        if has_digit and (_HEX.fullmatch(word) or len(_CHANGES.findall(word)) >= 3):
-            return True
-        if len(_HUMPS.findall(word)) >= 4:
-            return True
-    if len(word) >= 16 and word.isupper():
-        return True
-    if len(word) < 16 or not (has_digit and any(character.isalpha() for character in word)):
-        return False
-    return -sum(n / len(word) * math.log2(n / len(word)) for n in Counter(word).values()) >= _ENTROPY
-
-
-def _is_word_character(character: str) -> bool:
-    # Marks belong to letters in many scripts.
-    return character in _SEPARATORS or "0" <= character <= "9" or unicodedata.category(character)[0] in "LM"
-
-
-def _template_numbers(match: re.Match[str]) -> str:
-    """A run of numbers inside a segment: versions, years and counts stay, numbers that could be somebody's do not."""
-    text = match.group()
-    if _YEAR.fullmatch(text):
-        return text
-    digits = sum(character.isdigit() for character in text)
-    groups = len(re.findall(r"[0-9]+", text))
-    return "{n}" if digits >= 5 or groups >= 4 or (digits == 4 and groups == 1) else text
-
-
-def _template_word(match: re.Match[str]) -> str:
-    word = match.group()
-    if not is_token(word):
-        return word
-    return "{hex}" if _HEX.fullmatch(word) else "{token}"
-
-
-def template_segment(segment: str) -> str:
-    """A decoded segment with slots for its numbers, dates, hex and tokens; `{*}` where it has other signs."""
-    if segment.isdecimal():
-        return "{n}"
-    if _UUID.fullmatch(segment):
-        return "{uuid}"
-    if _HEX.fullmatch(segment):
-        return "{hex}"
-    if _DATE.fullmatch(segment):
-        return "{date}"
-    if segment in (".", "..") or segment.startswith("~") or not all(map(_is_word_character, segment)):
-        return ANY
-    if len(segment) > _LONGEST:
-        return "{token}"
-    segment = _DATE.sub("{date}", _UUID.sub("{uuid}", segment))
-    segment = _WORD.sub(_template_word, segment)
-    return _NUMBERS.sub(_template_numbers, segment)
-
 
 # ---- the treatment --------------------------------------------------------------------------------------------------
 
@@ -120,7 +34,12 @@ def _is_allowed(kind: Kind, value: str) -> bool:
         return value in kind
     if kind == "int":
         return _PARAMETER_INT.fullmatch(value) is not None
-    return _PARAMETER_WORD.fullmatch(value) is not None and sum(c.isdigit() for c in value) <= 3 and not is_token(value)
+    return (
+        _PARAMETER_WORD.fullmatch(value) is not None
+        and sum(c.isdigit() for c in value) <= 3
+        and not is_token(value)
+        and not found_in(value)
+    )
 
 
 class Treatment:
@@ -142,6 +61,12 @@ class Treatment:
         if declared is None:
             declared = self._declared[site.name] = Declared(site)
         return (_route(path, query, declared),)
+
+    def refused(self, path: bytes | None, query: bytes | None) -> frozenset[str]:
+        """Kinds of personal data that detectors found in the segments of a path, whether or not a route is declared."""
+        pieces = (path or b"").split(b"/")[: DEPTH + 1]
+        segments = [decode(piece.partition(b";")[0]) for piece in pieces if len(piece) <= LIMIT]
+        return frozenset().union(*(judge(segment)[1] for segment in segments if segment))
 
 
 def _route(path: bytes, query: bytes | None, declared: Declared) -> str:
@@ -175,10 +100,7 @@ def _inner_path(query: bytes | None, found: Found) -> str | None:
 
 
 def _template(segments: Segments, trailing: bool) -> str:
-    words, people = [], False
-    for segment in segments[:DEPTH]:
-        words.append(ANY if people or segment is None else template_segment(segment))
-        people = segment is not None and segment.casefold() in PEOPLE
+    words = template_segments(segments[:DEPTH])
     if len(segments) > DEPTH:
         words[DEPTH - 1 :] = [ANY]
     return "/" + "/".join(words) + ("/" if trailing and len(segments) <= DEPTH else "")

@@ -16,13 +16,16 @@ from schemas import load
 from schemas.stages import Accounts, Chunk, Events, PseudonymousEvents
 from schemas.trouble import Trouble
 from transforms.anonymise import Bench
+from transforms.detectors import kinds
 from transforms.parse import Parse
 from transforms.parsers.detect import detect, unwrapped
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.families import atoms, check, readers
 from transforms.parsers.reader import Reader
+from transforms.reading import read
 from transforms.shape import shape
 
+FORMS = {"path": "path", "query": "query", "referrer": "url"}  # URL-like fields, and how they are split
 DROPPED = "not read into memory: the column is declared `drop`"
 
 
@@ -97,8 +100,16 @@ def described(
             continue
         treatment = fields.treatments[column.treatment]
         gives = {given: shown(given, out.batch[given][0].as_py()) for given in treatment.gives}
-        read = shown(name, events.batch[name][0].as_py())
-        yield {"field": name, "class": column.privacy, "rule": treatment.name, "read": read, "gives": gives}
+        said = shown(name, events.batch[name][0].as_py())
+        row = {"field": name, "class": column.privacy, "rule": treatment.name, "read": said, "gives": gives}
+        yield {**row, "layers": list(layered(events.batch[name][0].as_py(), FORMS[name]))} if name in FORMS else row
+
+
+def layered(raw: bytes | None, form: str) -> Iterator[dict[str, Any]]:
+    """One record a text that was found in a URL-like field: what was undone to find it, and what detectors say of it."""
+    for layer in read(raw or b"", form).layers:
+        found = sorted(kinds(layer.text, layer.name))
+        yield {"by": layer.by, "name": shown("", layer.name), "text": shown("", layer.text), "found": found}
 
 
 def shown(name: str, value: Any) -> Any:
@@ -118,4 +129,11 @@ def drawn(row: dict[str, Any]) -> str:
         return f"{row['field']:<12} {DROPPED} ({row['class']})"
     gives = ", ".join(f"{name} = {value if value is not None else '(none)'}" for name, value in row["gives"].items())
     read = "-" if row["read"] is None else row["read"]
-    return f"{row['field']:<12} {read}\n{'':<12} → {row['rule']} ({row['class']}): {gives}"
+    lines = [f"{row['field']:<12} {read}", f"{'':<12} → {row['rule']} ({row['class']}): {gives}"]
+    for layer in row.get("layers", ()):
+        if layer["found"] or len(layer["by"].split()) == 1:  # what was wrapped, and what was found
+            name = f" of {layer['name']}" if layer["name"] else ""
+            lines.append(
+                f"{'':<12}   {layer['by']}{name}: {layer['text']} ({', '.join(layer['found']) or 'nothing found'})"
+            )
+    return "\n".join(lines)

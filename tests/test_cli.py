@@ -208,6 +208,16 @@ def test_explain_never_read_what_is_dropped(capsys: pytest.CaptureFixture[str]) 
     assert [word for word in ("maxine", "customer", "198.51") if word in given] == []
 
 
+def test_explain_shows_every_decoded_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a URL-like field each layer is there: what was undone, and what a detector says of it."""
+    rows = explained(LINE.replace("GET /kb/setup", "GET /kb/am9AZXhhbXBsZS5jb20"), capsys)
+    assert rows["path"]["layers"] == [
+        {"by": "path segment", "name": "", "text": "kb", "found": []},
+        {"by": "path segment", "name": "kb", "text": "am9AZXhhbXBsZS5jb20", "found": ["token"]},
+        {"by": "base64", "name": "kb", "text": "jo@example.com", "found": ["e-mail"]},
+    ]
+
+
 def test_explain_is_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json each field has its name, its class and its rule."""
     assert main(["explain", LINE]) == 0

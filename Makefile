@@ -55,7 +55,15 @@ samples: $(VENV)/.test ## write sample_logs/ anew from its seed
 bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 	$(BIN)/python bench/run.py
 
+DATA ?= ../shared/data
+
+recall: $(VENV)/.test ## write docs/recall.md anew: what detectors find, and what can become a word (DATA=folder of real logs)
+	$(BIN)/python -m bench.recall $(if $(wildcard $(DATA)),--data $(DATA))
+
+utility: $(VENV)/.test ## how many hits of a real log keep their full path
+	$(BIN)/python bench/utility.py $(DATA)/logs/elastic_apache/access.log
+
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test dask-test check format expected samples bench clean
+.PHONY: help run test dask-test check format expected samples bench recall utility clean

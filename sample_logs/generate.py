@@ -8,7 +8,6 @@ import ipaddress
 import json
 import random
 import tomllib
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,39 +16,16 @@ from typing import Any
 import faker
 import mmdb_writer
 import netaddr  # type: ignore[import-untyped]
+import small
+from clf import combined, common
 from visits import Hit, Traffic
 
 HERE = Path(__file__).resolve().parent
 SEED = 20261121
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 PROXIES = ("198.51.100.1", "198.51.100.2", "198.51.100.3")
 CLAIMED = ("192.0.2.7", "198.18.255.254")  # what visitors put into X-Forwarded-For themselves
 STRAY = "203.0.113.77"  # sends the requests that are none
 DATABASE_BUILT = int(dt.datetime(2026, 11, 1, tzinfo=dt.UTC).timestamp())
-
-
-def stamp(time: int, hours: int = 0) -> str:
-    """The time as servers write it, in the zone that is so many hours from UTC."""
-    at = dt.datetime.fromtimestamp(time + hours * 3600, dt.UTC)
-    return f"[{at.day:02}/{MONTHS[at.month - 1]}/{at.year}:{at:%H:%M:%S} {hours:+03}00]"
-
-
-def size(hit: Hit) -> int:
-    """Bytes sent: about the same each time for the same target."""
-    if hit.status in (301, 302, 304) or hit.method == "HEAD":
-        return 0
-    return 900 + zlib.crc32(hit.target.partition("?")[0].encode()) % 38000 + hit.time % 97
-
-
-def common(hit: Hit, protocol: str = "HTTP/1.0", hours: int = 0, nothing: str = "0") -> str:
-    """The Common Log Format; Apache writes - where nothing was sent."""
-    request = f'"{hit.method} {hit.target} {protocol}"'
-    return f"{hit.client} - {hit.user} {stamp(hit.time, hours)} {request} {hit.status} {size(hit) or nothing}"
-
-
-def combined(hit: Hit) -> str:
-    """The Combined Log Format as nginx writes it."""
-    return f'{common(hit, hit.protocol)} "{hit.referrer}" "{hit.agent}"'
 
 
 def vhost_combined(hit: Hit) -> str:
@@ -149,9 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another shop")
     parser.add_argument("--output", type=Path, default=HERE, help="folder to write to (default: beside this script)")
+    parser.add_argument("--small", nargs="+", metavar="FORMAT", help="write the small samples of these formats alone")
     options = parser.parse_args(arguments)
     cast = tomllib.loads((HERE / "cast.toml").read_text(encoding="utf-8"))
     options.output.mkdir(parents=True, exist_ok=True)
+    small.write_all(cast, options.seed, options.output, options.small or ())
+    if options.small:
+        return
     all_traffic = [write_log(cast, name, options.seed, options.output) for name in cast["file"]]
     write_planted(all_traffic, options.seed, options.output / "planted.json")
     write_database(cast, options.output / "test-country.mmdb")

@@ -1,4 +1,4 @@
-"""What each stage makes of the sample logs; `python tests/expected.py` (make expected) rewrites the files beside them."""
+"""What each stage makes of the sample logs; `python tests/expected.py [NAME…]` (make expected) rewrites the files beside them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def rows(release: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    for name in formats():
+    for name in sys.argv[1:] or formats():
+        (SAMPLES / name / "expected").mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             for file, content in stages(name, Path(folder)).items():
                 (SAMPLES / name / "expected" / file).write_text(content, encoding="utf-8")

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,12 @@ from schemas.policy import read_policy
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
+sys.path.append(str(SAMPLES))
+import small  # noqa: E402
+
 LOGS = ("combined/input.log", "vhost_combined/input.log", "common/input.log", "nginx_timed/input.log")
-MADE = (*LOGS, "planted.json", "test-country.mmdb")
+SMALL = sorted(f"{name}/input.log" for name in small.writers())
+MADE = (*LOGS, *SMALL, "planted.json", "planted_small.json", "test-country.mmdb")
 # RFC 5737, RFC 2544, RFC 3849
 ALLOWED = [
     ipaddress.ip_network(net)
@@ -95,8 +100,9 @@ def test_another_seed_gives_another_shop(tmp_path: Path) -> None:
 
 
 def test_samples_stay_small() -> None:
-    """All that the generator writes takes less than 4 MB."""
-    assert sum((SAMPLES / name).stat().st_size for name in MADE) < 4_000_000
+    """What the generator writes takes less than 4 MB, and a small sample less than 100 kB."""
+    assert sum((SAMPLES / name).stat().st_size for name in MADE if name not in SMALL) < 4_000_000
+    assert [name for name in SMALL if (SAMPLES / name).stat().st_size > 100_000] == []
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -108,7 +114,21 @@ def test_only_addresses_that_are_nobodys(log: str, pattern: re.Pattern[str]) -> 
     assert [address for address in found if not is_allowed(address)] == []
 
 
-@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("log", SMALL)
+def test_small_samples_name_nobody(log: str) -> None:
+    """IPv4 addresses in a small sample are nobody's; others stand in many forms there, but come from its hits alone."""
+    assert [address for address in QUAD.findall(decoded(log)) if not is_allowed(address)] == []
+
+
+def test_visitors_of_small_samples_are_nobody() -> None:
+    """All clients of the hits of which the small samples are made are nobody's, of both kinds and many places."""
+    clients = {hit.client for hit in small.requests(tomllib.loads((SAMPLES / "cast.toml").read_text("utf-8")), 1).hits}
+    assert all(map(is_allowed, clients))
+    assert len({client for client in clients if "." in client}) > 14
+    assert len({client for client in clients if ":" in client}) > 2
+
+
+@pytest.mark.parametrize("log", [*LOGS, *SMALL])
 def test_only_domains_that_are_nobodys(log: str) -> None:
     """Every host in a URL or mail address is an example domain, a search engine's or a well-known robot's."""
     hosts = {host.lower() for host in HOST.findall(decoded(log))}

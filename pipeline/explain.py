@@ -83,6 +83,7 @@ def columns_of(reader: Reader) -> list[str]:
         columns += {
             "request": ["method", "path", "query", "protocol"],
             "target": ["path", "query"],
+            "url": ["host", "path", "query"],
             "date": ["time"],
             "clock": ["time"],
         }.get(field.column, [field.column])

@@ -259,7 +259,8 @@ DEFAULT_TYPES = {
     "time": "iso8601|clf", "status": "status", "bytes": "count", "duration": "seconds",
     "date": "%Y-%m-%d", "clock": "%H:%M:%S%f",
 }  # fmt: skip
-PIECES = ("request", "target", "date", "clock", "message")  # what is no column itself but gives one, or a line inside
+# What is no column itself but gives one, or a line inside.
+PIECES = ("request", "target", "url", "date", "clock", "message")
 
 
 @dataclass(frozen=True)
@@ -276,8 +277,10 @@ class Format:
     """A log format that can be read.
 
     `family` says how lines are built: by a server's own `directive`, by `patterns` of ours (tried in their order), or
-    of named values: `sources`. `separator`, `header` ("fields": #Fields lines, "row": the first line, "": `names`) and
-    `plus` (columns that write + for a space) are for delimited lines. `zone` is that of times that say none. `required`
+    of named values: `sources`. `separator`, `header` ("fields": #Fields lines, "row": the first line, "": `names`),
+    `quotes` (whether a value may be in double quotes) and `plus` (columns that write + for a space) are for delimited
+    lines. `percent` are columns in percent-encoding that
+    visitors did not send so. `zone` is that of times that say none. `required`
     columns must be in each line. One whose source is a `message` is an envelope around lines of other formats.
     """
 
@@ -291,7 +294,9 @@ class Format:
     separator: str = ""
     header: str = ""
     names: tuple[str, ...] = ()
+    quotes: bool = True
     plus: tuple[str, ...] = ()
+    percent: tuple[str, ...] = ()
     zone: str = "UTC"
     required: tuple[str, ...] = ("client", "time", "path")
 
@@ -304,9 +309,9 @@ class Format:
 _KEYS = {
     "directive": ("directive",),
     "pattern": ("patterns", "zone"),
-    "json": ("columns", "zone", "required"),
+    "json": ("columns", "zone", "required", "percent"),
     "labelled": ("columns", "zone", "required"),
-    "delimited": ("columns", "zone", "required", "separator", "header", "names", "plus"),
+    "delimited": ("columns", "zone", "required", "separator", "header", "names", "quotes", "plus", "percent"),
 }
 
 
@@ -324,13 +329,15 @@ def read_format(data: Mapping[str, Any], where: str) -> Format:
     expect(where, "zone", zone, "a time zone of the IANA database", _is_zone(zone))
     expect(where, "header", header, "fields or row", header in ("", "fields", "row"))
     expect(where, "separator", separator, "one character", len(separator.encode()) == 1 and separator not in '"\r\n')
+    quotes = data.get("quotes", True)
+    expect(where, "quotes", quotes, "true or false", isinstance(quotes, bool))
     required = entries(where, data, "required") or (
         ("message",) if "message" in data.get("columns", {}) else ("client", "time", "path")
     )
     return Format(
         data["name"], data.get("title", data["name"]), data.get("spec", ""), data.get("directive", ""), family,
         entries(where, data, "patterns"), _read_sources(where, data), separator, header, entries(where, data, "names"),
-        entries(where, data, "plus"), zone, required,
+        quotes, entries(where, data, "plus"), entries(where, data, "percent"), zone, required,
     )  # fmt: skip
 
 

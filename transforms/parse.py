@@ -11,6 +11,7 @@ from schemas.load import Fields, Format
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Events
 from transforms.kernels.calls import PADDING
+from transforms.parsers.escapes import from_bytes
 from transforms.parsers.families import by_header, readers, readers_behind
 from transforms.parsers.reader import UNREAD, Reader
 from transforms.parsers.text import TextParser
@@ -62,7 +63,7 @@ class Parse:
         for number, reader in enumerate(tried):
             refused: list[bytes] = []
             lines, accounts = self.parser(reader).inside(outside, None if number == len(tried) - 1 else refused)
-            inside += lines
+            inside += from_bytes(lines) if reader.escapes == "json" else lines
             outside = _chunk(chunk, b"".join(line + b"\n" for line in refused), accounts)
         return _chunk(chunk, inside, outside.accounts)
 

@@ -31,13 +31,16 @@ _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "epoch": (11, 0, 9, False, 0, 1 << 62, 1),
     "epoch_ms": (14, 0, 9, False, 0, 1 << 62, 1000),
     "epoch_us": (17, 0, 9, False, 0, 1 << 62, 1_000_000),
+    "epoch_ns": (18, 0, 0, False, 10**16, 1 << 62, 10**8),  # without the last of its digits: nineteen may be too many
     "status": (3, 0, 0, True, 100, 599, 1),
     "zero": (3, 0, 0, True, 0, 0, 1),
     "count": (18, 0, 0, True, 0, 1 << 62, 1),
     "seconds": (12, 6, 9, True, 0, 1 << 62, 1),
     "millis": (15, 3, 9, True, 0, 1 << 62, 1),
     "micros": (18, 0, 9, True, 0, 1 << 62, 1),
+    "nanos": (18, 0, 0, True, 0, 1 << 62, 1000),
 }
+_MINUS, _ZERO, _ONE = 45, 48, 49
 
 
 @dataclass(frozen=True)
@@ -159,10 +162,19 @@ def _values(kind: str, block: Block, starts: Int32, lens: Int32, out: Int64) -> 
         from transforms.kernels.clocks import clock_times
 
         return clock_times(block.text, starts, lens, clocks.table(kind), out)
+    if kind == "units":
+        return kernels.unit_times(block.text, starts, lens, out)
     digits, scale, fraction, dash, low, high, divisor = _NUMBERS[kind]
-    wrong = kernels.numbers(block.text, starts, lens, digits, scale, fraction, dash, low, high, out)
+    shorter = lens - 1 if kind == "epoch_ns" else lens
+    wrong = kernels.numbers(block.text, starts, shorter, digits, scale, fraction, dash, low, high, out)
     if kind == "zero":
-        out[out == 0] = -1
+        minus = (lens == 2) & (block.text[starts] == _MINUS) & (block.text[starts + 1] == _ONE)
+        out[(out == 0) | minus] = -1
+        wrong -= int(minus.sum())
+    elif kind == "epoch_ns":
+        last = block.text[starts + np.maximum(shorter, 0)]
+        out[(last < _ZERO) | (last > _ZERO + 9)] = WRONG
+        wrong = int(np.count_nonzero(out == WRONG))
     if divisor > 1:
         out[out != WRONG] //= divisor
     return wrong
@@ -181,6 +193,21 @@ def split_requests(block: Block, starts: Int32, lens: Int32, method: bool) -> In
         path, stop, query, end = plain.split_request(text[start : start + length], method)
         out[:, r] = path + start, stop - path, query + start, end - query
     return out
+
+
+def authorities(block: Block, starts: Int32, lens: Int32) -> tuple[Int32, Int32]:
+    """Spans of host and port in URLs; length 0 where there is none."""
+    out_starts, out_lens = np.zeros(starts.size, np.int32), np.zeros(starts.size, np.int32)
+    if compiled():
+        from transforms.kernels.request import authorities as kernel
+
+        kernel(block.text, starts, lens, out_starts, out_lens)
+        return out_starts, out_lens
+    text = block.text[: block.size].tobytes()
+    for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+        begin, end = plain.authority(text[start : start + length])
+        out_starts[r], out_lens[r] = begin + start, end - begin
+    return out_starts, out_lens
 
 
 class Parameters:
@@ -276,12 +303,13 @@ def warm() -> None:
     rows = Rows(2)
     rows.scan(block, plan, plan.tables(), 100, 100)
     starts, lens = rows.starts[0], rows.lens[0]
-    for kind in ("clf", "iso8601", "%Y", "count"):
+    for kind in ("clf", "iso8601", "%Y", "count", "units"):
         values(kind, block, starts, lens)
     from transforms.kernels import lines
 
     lines.warm(block)
     split_requests(block, starts, lens, True)
+    authorities(block, starts, lens)
     Parameters([b"a"]).select(block, starts, lens, kept)
     dictionary = Dictionary(True)
     dictionary.encode(block, starts, lens)

@@ -14,10 +14,10 @@ Key = str | int  # of an object, or the number of an entry of an array
 
 
 class Delimited:
-    """The scan of delimited lines. `slots`: the field that takes each column, -1 for none."""
+    """The scan of delimited lines. `slots`: the field that takes each column, -1 for none; `quotes` as in Format."""
 
-    def __init__(self, separator: bytes, slots: Sequence[int], longest: int) -> None:
-        self._given = (separator[0], np.array(slots, np.int64), longest)
+    def __init__(self, separator: bytes, slots: Sequence[int], quotes: bool, longest: int) -> None:
+        self._given = (separator[0], np.array(slots, np.int64), quotes, longest)
 
     def scan(self, block: Block, rows: Rows) -> None:
         """Fill `rows`."""
@@ -118,6 +118,6 @@ def _packed(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], Int64]:
 def warm(block: Block) -> None:
     """Compile the kernels of this file; any block will do."""
     rows, plain = Rows(1), Block()
-    for scan in (Delimited(b",", [0], 100), Labelled([b"a"], 100), Json([["a"]], 100)):
+    for scan in (Delimited(b",", [0], True, 100), Labelled([b"a"], 100), Json([["a"]], 100)):
         scan.scan(block, rows)
     unescape(block, np.zeros(1, np.int32), np.ones(1, np.int32), plain)

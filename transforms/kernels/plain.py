@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+)(?: HTTP/\d(?:\.\d)?)?\Z")
+_UNIT = re.compile(rb"(\d+)(?:\.(\d+))?(\D+)")
+UNITS = {b"h": 3600 * 10**9, b"m": 60 * 10**9, b"s": 10**9, b"ms": 10**6, b"us": 1000, b"\xc2\xb5s": 1000, b"ns": 1}
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _PLAIN_VALUE = re.compile(rb"[A-Za-z0-9_.~%+*/:,-]{1,128}\Z")
 
@@ -60,18 +62,31 @@ def number(text: bytes, scale: int) -> int:
     return int(whole + (fraction + b"0" * scale)[:scale])
 
 
+def unit_time(text: bytes) -> int:
+    """Microseconds of a duration such as 1m2.5s (Go's time.Duration) or 0.123s; "-" is -1."""
+    if text == b"-":
+        return -1
+    nanos = 0
+    for whole, fraction, unit in _UNIT.findall(text):
+        nanos += int(whole + (fraction + bytes(b"0" * 9))[:9]) * UNITS[unit] // 10**9
+    return nanos // 1000
+
+
 VALUES: Mapping[str, Callable[[bytes], int | None]] = {
     "clf": clf_time,
     "iso8601": iso_time,
     "epoch": lambda text: number(text, 0),
     "epoch_ms": lambda text: number(text, 0) // 1000,
     "epoch_us": lambda text: number(text, 0) // 1_000_000,
+    "epoch_ns": lambda text: number(text, 0) // 10**9 if int(text) >= 10**17 else None,
     "status": lambda text: number(text, 0),
     "zero": lambda text: -1,
     "count": lambda text: number(text, 0),
     "seconds": lambda text: number(text, 6),
     "millis": lambda text: number(text, 3),
     "micros": lambda text: number(text, 0),
+    "nanos": lambda text: number(text, 0) // 1000,
+    "units": lambda text: unit_time(text),
 }
 
 # ---- text -----------------------------------------------------------------------------------------------------------
@@ -91,6 +106,15 @@ def split_target(target: bytes) -> tuple[int, int, int, int]:
             return start, start + 1, *_query_of(target, authority.end())
     stop = min((at for at in (target.find(b"?"), target.find(b"#")) if at >= 0), default=len(target))
     return start, stop, *_query_of(target, stop)
+
+
+def authority(target: bytes) -> tuple[int, int]:
+    """Span of host and port in a URL; an empty one where it has none. Userinfo is not of it (RFC 3986 section 3.2)."""
+    found = _AUTHORITY.match(target)
+    if found is None:
+        return 0, 0
+    begin = max(target.index(b"//") + 2, target.rfind(b"@", 0, found.end()) + 1)
+    return begin, found.end()
 
 
 def _query_of(target: bytes, mark: int) -> tuple[int, int]:

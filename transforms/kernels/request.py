@@ -97,6 +97,23 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
         out[0, r], out[1, r] = path, path_end - path
 
 
+@kernel
+def authorities(text: Text, starts: Spans, lens: Spans, out_starts: Spans, out_lens: Spans) -> None:
+    """Spans of host and port in URLs, without userinfo (RFC 3986 section 3.2); length 0 where there is none."""
+    for r in range(starts.size):
+        i = signed(starts[r])
+        end = i + lens[r]
+        slashes = signed(-1)
+        if i < end:
+            slashes = _authority(text, i, end)
+        begin = k = end if slashes < 0 else slashes + 2
+        while k < end and text[k] != 47 and text[k] != 63 and text[k] != 35:
+            k += 1
+            if text[k - 1] == 64:
+                begin = k
+        out_starts[r], out_lens[r] = begin, k - begin
+
+
 @part
 def _is_allowed(text: Text, i: int, n: int, names: Text, offsets: Spans) -> bool:
     for k in range(offsets.size - 1):

@@ -37,7 +37,7 @@ def _skip_blanks(text: Text, i: int) -> int:
 
 @part
 def _columns(
-    words: Words, text: Text, i: int, row: int, separator: int, slots: Ints, starts: Spans, lens: Spans
+    words: Words, text: Text, i: int, row: int, separator: int, slots: Ints, quotes: bool, starts: Spans, lens: Spans
 ) -> tuple[bool, int]:
     """Spans of one delimited line; False where it is refused. Also how far it was read: never past its newline."""
     blanks, count = separator == _BLANK, slots.size
@@ -48,7 +48,7 @@ def _columns(
         if blanks:
             i = _skip_blanks(text, i)
         start = i
-        if text[i] == _QUOTE:
+        if quotes and text[i] == _QUOTE:
             start = i + 1
             i = _closing_quote(words, text, start)
             if text[i] == _LF:
@@ -83,6 +83,7 @@ def scan_delimited(
     size: int,
     separator: int,
     slots: Ints,
+    quotes: bool,
     longest: int,
     starts: Spans,
     lens: Spans,
@@ -92,13 +93,14 @@ def scan_delimited(
     """Spans of the values of all lines, as in scan.scan: (rows, refused rows).
 
     slots int64[columns]: the field that takes a column, -1 for none. A line needs as many values as there are columns.
+    quotes: whether a value may be in double quotes.
     A blank as separator is any run of blanks and tabs, and then a line that begins with # holds no values.
     """
     i, row, count = signed(0), signed(0), signed(0)
     while i < size:
         begin = i
         line_starts[row] = begin
-        good, i = _columns(words, text, i, row, separator, slots, starts, lens)
+        good, i = _columns(words, text, i, row, separator, slots, quotes, starts, lens)
         i = find(words, i, NEWLINE, NEWLINE) + 1
         if not good or i - 1 - begin > longest:
             refused[count] = row

@@ -162,6 +162,66 @@ def _digits(text: Text, i: int, end: int, digits: int, scale: int, fraction: int
     return value if k == end else WRONG
 
 
+@part
+def _unit_time(text: Text, i: int, end: int) -> int:
+    """Microseconds of the parts from hours down, each at most once: 12h, 5m, and one of s, ms, us, ns."""
+    nanos, last = signed(0), 0  # last: 1 behind hours, 2 behind minutes, 3 behind the rest
+    while i < end:
+        start = i
+        whole = signed(0)
+        while i < end and 48 <= text[i] <= 57 and i - start < 9:
+            whole = whole * 10 + (signed(text[i]) - 48)
+            i += 1
+        digits = i - start
+        fraction, places = signed(0), 0
+        if i < end and text[i] == 46:
+            i += 1
+            while i < end and 48 <= text[i] <= 57 and places < 9:
+                fraction = fraction * 10 + (signed(text[i]) - 48)
+                places += 1
+                i += 1
+            if places == 0:
+                return WRONG
+        if digits == 0 or i >= end:
+            return WRONG
+        unit, kind, width = signed(0), 3, 2
+        ends = i + 1 < end and text[i + 1] == 115  # an s behind the letter
+        if text[i] == 115:
+            unit, width = signed(1_000_000_000), 1
+        elif text[i] == 109 and ends:
+            unit = signed(1_000_000)
+        elif text[i] == 117 and ends:
+            unit = signed(1000)
+        elif text[i] == 110 and ends:
+            unit = signed(1)
+        elif text[i] == 0xC2 and i + 2 < end and text[i + 1] == 0xB5 and text[i + 2] == 115:
+            unit, width = signed(1000), 3
+        elif places == 0 and digits <= 5 and text[i] == 104:
+            unit, kind, width = signed(3_600_000_000_000), 1, 1
+        elif places == 0 and digits <= 5 and text[i] == 109:
+            unit, kind, width = signed(60_000_000_000), 2, 1
+        if unit == 0 or kind <= last:
+            return WRONG
+        for _ in range(9 - places):
+            fraction *= 10
+        nanos += whole * unit + fraction * unit // 1_000_000_000
+        last = kind
+        i += width
+    return nanos // 1000 if last > 0 else WRONG
+
+
+@kernel
+def unit_times(text: Text, starts: Spans, lens: Spans, out: Ints) -> int:
+    """Microseconds of durations with their units (1m2.5s, 0.123s, 12ms); returns how many are WRONG."""
+    wrong = 0
+    for r in range(starts.size):
+        i, n = signed(starts[r]), signed(lens[r])
+        value = signed(-1) if n == 1 and text[i] == 45 else signed(_unit_time(text, i, i + n))
+        wrong += value == WRONG
+        out[r] = value
+    return wrong
+
+
 @kernel
 def numbers(
     text: Text,

@@ -18,9 +18,10 @@ _MOST = 512  # columns
 
 
 class DelimitedReader(NamedReader):
-    """Values may be in double quotes, a quote in them doubled (RFC 4180). All columns have to be in each line.
+    """Values may be in double quotes, a quote in them doubled (RFC 4180), unless `quotes` says no.
 
-    Of the format's sources those that a header does not name are not there; columns that no source names are stepped over.
+    All columns have to be in each line. Of the format's sources those that a header does not name are not there; columns that
+    no source names are stepped over.
     """
 
     escapes = "quotes"
@@ -34,10 +35,13 @@ class DelimitedReader(NamedReader):
         self._slots = [at.get(name, -1) for name in names]
         self._separator, self._header = format.separator.encode(), format.header
         self._names = names
-        self._kernel = Delimited(self._separator, self._slots, LONGEST_LINE)
+        self._kernel = Delimited(self._separator, self._slots, format.quotes, LONGEST_LINE)
         ends = rb" \t" if self._separator == b" " else re.escape(self._separator)
         some = rb"+" if self._separator == b" " else rb"*"
-        self._value = re.compile(rb'"((?:[^"]|"")*)"(?=[' + ends + rb']|\Z)|(?!")[^' + ends + rb"]" + some)
+        bare = rb"[^" + ends + rb"]" + some
+        quoted = rb'"((?:[^"]|"")*)"(?=[' + ends + rb']|\Z)|(?!")'
+        self.escapes = "quotes" if format.quotes else "none"
+        self._value = re.compile(quoted + bare if format.quotes else rb"((?!))?" + bare)
 
     def scan(self, block: Block, rows: Rows) -> None:
         self._kernel.scan(block, rows)

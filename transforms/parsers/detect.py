@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
+from transforms.parsers.escapes import ESCAPES, from_bytes
 from transforms.parsers.families import by_header, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Reader, Span
 
@@ -47,7 +48,7 @@ def detect(lines: Iterable[bytes], candidates: Mapping[str, Reader | Format]) ->
             headless = {inner: one for inner, one in plain.items() if not _has_header(one)}
             inner = _mixed(inside, headless) if len(inside) > len(filled) * ENOUGH else ([], 0.0, {})
             share = inner[1] * len(inside) / len(filled)
-            if share > found[1]:
+            if share >= max(found[1], ENOUGH):  # the header is read to its last byte: no column is taken for another
                 found = [f"{name}/" + "+".join(inner[0])], share, inner[2]
     names, share, tried = found
     if share < ENOUGH:
@@ -116,9 +117,20 @@ def fit(one: Reader | Format, lines: Sequence[bytes]) -> Fit:
         for reader in tried:
             if (read := taken(reader, line)) is not None:
                 found[i] = read
-                most = max(most, len(reader.columns))
+                most = max(most, known(reader, read))
                 break
     return Fit(found, most)
+
+
+def known(reader: Reader, texts: Mapping[str, bytes]) -> int:
+    """How many columns the format knows; of named values only those that the line has, for names tell formats apart.
+
+    A source that is ignored, and required, is the mark of its format.
+    """
+    if not is_named(reader):
+        return len(reader.columns)
+    marks = sum(field.column == "ignored" for field in reader.fields)
+    return len(reader.columns - {name for name in reader.columns if not texts.get(name, b"-")}) + marks
 
 
 def fits(reader: Reader, line: bytes) -> bool:
@@ -142,20 +154,24 @@ def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
 
 def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:
     """Whether lines of named values say that there was no client: their other names tell the format."""
-    return bool(reader.fields) and all(field.mode < 0 for field in reader.fields) and texts["client"] in (b"", b"-")
+    return is_named(reader) and texts["client"] in (b"", b"-")
+
+
+def is_named(reader: Reader) -> bool:
+    """Whether lines are of named values."""
+    return bool(reader.fields) and all(field.mode < 0 for field in reader.fields)
 
 
 def unwrapped(envelope: Format, lines: Iterable[bytes]) -> list[bytes]:
     """What is inside those lines that are of the envelope."""
-    from transforms.parsers.escapes import ESCAPES
-
     found = []
     for line in lines:
         for reader in readers_behind(envelope, b""):
             read = reader.read(line) if len(line) <= LONGEST_LINE else None
             if read is not None:
                 span: Span = read[0][reader.positions["message"]]
-                found.append(ESCAPES[reader.escapes][1](line[span[0] : span[1]]).replace(b"\n", b" "))
+                text = ESCAPES[reader.escapes][1](line[span[0] : span[1]]).rstrip(b"\r\n").replace(b"\n", b" ")
+                found.append(from_bytes(text) if reader.escapes == "json" else text)
                 break
     return found
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 
 _ESCAPES = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|(["\\bnrtv]))')
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BYTES = re.compile(rb"^\[[ \t]*\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*[ \t]*\]$", re.MULTILINE)
 _LETTERS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
 
 
@@ -30,6 +32,23 @@ def from_json(value: bytes) -> bytes:
 def from_quotes(value: bytes) -> bytes:
     """The inside of a quoted value: two quotes are one (RFC 4180)."""
     return value.replace(b'""', b'"')
+
+
+def from_percent(value: bytes) -> bytes:
+    """What the visitor sent, from what a server percent-encoded, once or twice (CloudFront: %2520 for a space)."""
+    for _ in range(2):
+        value = _PERCENT.sub(lambda m: bytes([int(m[1], 16)]), value)
+    return value
+
+
+def from_bytes(lines: bytes) -> bytes:
+    """Lines, those of which that are an array of bytes ([71,69,84]) as the text that it says."""
+    return _BYTES.sub(_joined, lines) if lines.startswith(b"[") or b"\n[" in lines else lines
+
+
+def _joined(array: re.Match[bytes]) -> bytes:
+    codes = [int(code) for code in re.findall(rb"\d+", array[0])]
+    return bytes(codes).rstrip(b"\r\n").replace(b"\n", b" ") if max(codes) < 256 else array[0]
 
 
 ESCAPES: Mapping[str, tuple[bytes, Callable[[bytes], bytes]]] = {

@@ -13,6 +13,7 @@ from transforms.parsers.escapes import from_json
 from transforms.parsers.named import NamedReader
 from transforms.parsers.reader import LONGEST_LINE, Read, Span
 
+_BYTES = re.compile(rb"\[[ \t]*\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*[ \t]*\]")  # a text, byte by byte
 _STEP = re.compile(r"""(?:\A|\.)([^.\[\]"]+)|(?:\A|\.)"([^"]+)"|\[(\d{1,4})\]""")
 _BLANKS = re.compile(rb"[ \t\r]*")
 _STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"')
@@ -36,7 +37,8 @@ def key_path(text: str) -> tuple[Key, ...]:
 class JsonReader(NamedReader):
     """A key that leads to a value which is read must stand once, and unescaped where the kernel is to find it.
 
-    null, an object and an array are no value. Other keys may stand twice: nobody reads them.
+    null, an object and an array are no value; but a message may be an array of bytes (journald). Other
+    keys may stand twice: nobody reads them.
     """
 
     escapes = "json"
@@ -45,6 +47,7 @@ class JsonReader(NamedReader):
         super().__init__(format)
         paths = [key_path(field.variable) for field in self.fields]
         self._slots = {path: slot for slot, path in enumerate(paths)}
+        self._messages = {path for path, field in zip(paths, self.fields, strict=True) if field.column == "message"}
         self._above = {path[:n] for path in paths for n in range(len(path))}
         self._kernel = Json(paths, LONGEST_LINE)
 
@@ -66,6 +69,9 @@ class JsonReader(NamedReader):
 
     def _value(self, line: bytes, i: int, path: tuple[Key, ...] | None, depth: int, spans: list[Span | None]) -> int:
         """Place behind the value at `i`; `path` leads to it, None where nobody reads anything of it."""
+        if path in self._messages and (match := _BYTES.match(line, i)):
+            spans[self._slots[path]] = match.span()
+            return match.end()
         if line[i : i + 1] in (b"{", b"["):
             return self._members(line, i, path if path in self._above else None, depth, spans)
         if match := _STRING.match(line, i):

@@ -12,7 +12,7 @@ from transforms.kernels.calls import Block, Rows
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.reader import Field, Read, Reader, Span, is_typed
 
-_GIVEN_BY = {"path": (("path",), ("request",), ("target",)), "time": (("time",), ("date", "clock"))}
+_GIVEN_BY = {"path": (("path",), ("request",), ("target",), ("url",)), "time": (("time",), ("date", "clock"))}
 _FILLED = ("time", "date", "clock")  # of these an empty text is as good as none
 _OPEN, _CLOSE = b"[]"
 
@@ -23,7 +23,7 @@ class NamedReader(Reader):
     def __init__(self, format: Format) -> None:
         """Raises DirectiveError where a required column has no source, or a source could not be read."""
         self.fields = tuple(Field(one.name, one.column, one.type) for one in format.sources)
-        self.zone, self.plus = format.zone, frozenset(format.plus)
+        self.zone, self.plus, self.percent = format.zone, frozenset(format.plus), frozenset(format.percent)
         names = [field.variable for field in self.fields]
         for field in self.fields:
             if names.count(field.variable) > 1:

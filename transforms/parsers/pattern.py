@@ -93,7 +93,11 @@ def _check(fields: list[Field]) -> None:
         raise DirectiveError("bad_pattern: {column<} needs a count behind it, and a user stands once")
     if "message" in columns:
         return
-    ways = {"client": [{"client"}], "time": [{"time"}, {"date", "clock"}], "path": [{"path"}, {"request"}, {"target"}]}
+    ways = {
+        "client": [{"client"}],
+        "time": [{"time"}, {"date", "clock"}],
+        "path": [{"path"}, {"request"}, {"target"}, {"url"}],
+    }
     for need, sets in ways.items():
         if not any(way <= set(columns) for way in sets):
             raise DirectiveError(f"no_{need}: nothing gives it, and an access log needs it")

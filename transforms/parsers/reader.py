@@ -29,15 +29,20 @@ PATTERNS = {
     "epoch": rb"\d{1,11}(?:\.\d{1,9})?",
     "epoch_ms": rb"\d{1,14}(?:\.\d{1,9})?",
     "epoch_us": rb"\d{1,17}(?:\.\d{1,9})?",
+    "epoch_ns": rb"\d{18,19}",
     "status": rb"[1-5]\d\d|-",
-    "zero": rb"0{1,3}|-",
+    "zero": rb"0{1,3}|-1?",
     "count": rb"\d{1,18}|-",
     "seconds": rb"\d{1,12}(?:\.\d{1,9})?|-",
     "millis": rb"\d{1,15}(?:\.\d{1,9})?|-",
     "micros": rb"\d{1,18}(?:\.\d{1,9})?|-",
+    "nanos": rb"\d{1,18}|-",
+    "units": rb"(?=\d)(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,9}(?:\.\d{1,9})?(?:[mun]|\xc2\xb5)?s)?|-",
 }
 NONE = -1  # the value of a number that the line does not have
-_PARTS = {"request": ("path", "query"), "target": ("path", "query"), "date": (), "clock": ()}
+_PARTS = {
+    "request": ("path", "query"), "target": ("path", "query"), "url": ("host", "path", "query"), "date": (), "clock": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,9 @@ class Field:
     """One variable of a format.
 
     `variable` is its name as written, `column` the canonical column that takes it, or what gives one: "request" and
-    "target" path and query, "date" and "clock" together the time ("ignored" is never built). `type` says how its bytes
-    are read: a type of schemas/directives.toml, a pattern of transforms.clocks, or several of them with bars between;
-    `mode` where it ends, in a directive.
+    "target" path and query, "url" the host too, "date" and "clock" together the time ("ignored" is never
+    built). `type` says how its bytes are read: a type of schemas/directives.toml, a pattern of transforms.clocks, or
+    several with bars between; `mode` where it ends, in a directive.
     """
 
     variable: str
@@ -95,13 +100,14 @@ class Reader:
 
     Several fields may give one column: the first that the line has is taken (`positions` knows the first). A number
     that is not there is NONE. `escapes` names how values are escaped (transforms.parsers.escapes), `plus` columns that
-    write + for a space, `zone` is that of times that say none.
+    write + for a space, `percent` those in percent-encoding, `zone` is that of times that say none.
     """
 
     fields: tuple[Field, ...]
     zone: str
     escapes: str = "server"
     plus: frozenset[str] = frozenset()
+    percent: frozenset[str] = frozenset()
 
     def scan(self, block: Block, rows: Rows) -> None:
         """Spans of all fields of a block's lines, refused rows by number; lens of -1 where a field is not there."""

@@ -13,10 +13,20 @@ from numpy.typing import NDArray
 
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
-from transforms.kernels.calls import SIZE, WRONG, Block, Dictionary, Parameters, Rows, split_requests, values
+from transforms.kernels.calls import (
+    SIZE,
+    WRONG,
+    Block,
+    Dictionary,
+    Parameters,
+    Rows,
+    authorities,
+    split_requests,
+    values,
+)
 from transforms.kernels.lines import unescape as unescape_spans
 from transforms.parsers.directive import compile_layout
-from transforms.parsers.escapes import ESCAPES
+from transforms.parsers.escapes import ESCAPES, from_percent
 from transforms.parsers.reader import LONGEST_LINE, NONE, Read, Reader, may_miss
 from transforms.shape import shape
 
@@ -84,7 +94,7 @@ class TextParser:
             text = block.text[: block.size].tobytes()
             for start, length in zip(starts[at].tolist(), lens[at].tolist(), strict=True):
                 line = text[start : start + length]
-                found.append(plain(line).replace(b"\n", b" ") if mark in line else line)
+                found.append(plain(line).rstrip(b"\r\n").replace(b"\n", b" ") if mark in line else line)
         accounts.lines, accounts.parsed = accounts.lines - accounts.parsed, 0  # they are counted when they are read
         return b"".join(line + b"\n" for line in found), accounts
 
@@ -179,9 +189,12 @@ class TextParser:
                 yield name, numbers[self._time]
             elif at.get(name) in numbers:
                 yield name, numbers[at[name]]
+            elif name == "host" and "host" not in at:
+                text, begins, sizes = self._unescaped(block, starts[at["url"]], lens[at["url"]])
+                yield name, dictionaries[name].encode(text, *authorities(text, begins, sizes))
             elif name not in ("path", "query"):
                 yield name, dictionaries[name].encode(block, starts[at[name]], lens[at[name]])
-        whole = next((name for name in ("request", "target", "path") if name in at), None)
+        whole = next((name for name in ("request", "target", "url", "path") if name in at), None)
         if whole is not None and {"path", "query"} & set(self.columns):
             text, begins, sizes = self._unescaped(block, starts[at[whole]], lens[at[whole]])
             parts = split_requests(text, begins, sizes, whole == "request")
@@ -206,12 +219,13 @@ class TextParser:
             return pa.array(whole, self._types[name])
         return _as_logged(
             whole.astype(np.int32, copy=False), dictionary.values(), _NOTHING if name not in _DASHLESS else _NOTHING[:1],
-            *ESCAPES[self._escapes_of(name)], name in self.layout.plus,
+            *ESCAPES[self._escapes_of(name)], name in self.layout.plus, name in self.layout.percent,
         )  # fmt: skip
 
     def _escapes_of(self, name: str) -> str:
         """How the dictionary of a column is escaped: what JSON escaped of path and query is undone before."""
-        return "none" if self.layout.escapes == "json" and name in ("path", "query") else self.layout.escapes
+        split = name in ("path", "query") or (name == "host" and "host" not in self.layout.positions)
+        return "none" if self.layout.escapes == "json" and split else self.layout.escapes
 
 
 def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
@@ -277,15 +291,17 @@ def _as_logged(
     mark: bytes,
     plain: Callable[[bytes], bytes],
     plus: bool,
+    percent: bool,
 ) -> pa.DictionaryArray:
     """Dictionary array of codes (-1 is null), the escapes of the format undone on the distinct values."""
     data = values.buffers()[2]
     text = b"" if data is None else memoryview(data).tobytes()
-    if mark in text or (plus and b"+" in text):
+    if mark in text or (plus and b"+" in text) or (percent and b"%" in text):
         distinct: dict[bytes, int] = {}
         moved = []
         for value in values.to_pylist():
             value = plain(value.replace(b"+", b" ") if plus else value)
+            value = from_percent(value) if percent else value
             moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last
         values = pa.array(list(distinct), pa.binary())

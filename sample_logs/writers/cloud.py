@@ -82,9 +82,12 @@ def cloudfront(hit: Hit, rng: random.Random) -> str:
 
 
 def cloudfront_json(hit: Hit, rng: random.Random) -> str:
-    """Standard logging v2 with the output format JSON: all values are strings; agents are encoded once."""
+    """Standard logging v2 in JSON, with chosen fields: all values are strings; agents are encoded once."""
     record = cloudfront_record(hit, rng)
-    return line({**record, "cs(User-Agent)": quote(hit.agent, _PLAIN)})
+    chosen = {
+        name: value for name, value in record.items() if not name.startswith(("fle-", "sc-range", "ssl-", "x-edge-r"))
+    }
+    return line({**chosen, "cs(User-Agent)": quote(hit.agent, _PLAIN)})
 
 
 def google_cloud(hit: Hit, rng: random.Random) -> str:

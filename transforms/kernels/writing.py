@@ -1,0 +1,113 @@
+"""The one way to the kernels that write: owns sizes, and knows the plain way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels import compiled
+from transforms.kernels.calls import Block, Int32, Int64
+
+Text = NDArray[np.uint8]
+BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
+"""Types of times that may say more than the second, and how many of their whole digits are below it."""
+
+
+class Lexicon:
+    """Words that may be written, by number; `size` is how many bytes they have together."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._offsets = [0]
+        self._tables: tuple[Text, Int64] = np.zeros(1, np.uint8), np.zeros(1, np.int64)
+
+    @property
+    def size(self) -> int:
+        return self._offsets[-1]
+
+    def number(self, word: bytes) -> int:
+        """The number of a word, which is remembered."""
+        found = self._numbers.setdefault(word, len(self._numbers))
+        if found == len(self._offsets) - 1:
+            self._offsets.append(self._offsets[-1] + len(word))
+        return found
+
+    def tables(self) -> tuple[Text, Int64]:
+        """(arena, offsets int64[words + 1]); the arena has a byte more, for kernels take no empty arrays."""
+        if len(self._offsets) != self._tables[1].size:
+            data = b"".join([*self._numbers, b"\0"])
+            self._tables = np.frombuffer(data, np.uint8).copy(), np.array(self._offsets, np.int64)
+        return self._tables
+
+
+class Template:
+    """What a line is made of: literals (one more than pieces), and for each piece the field it copies, or None."""
+
+    def __init__(self, literals: Sequence[bytes], copied: Sequence[int | None]) -> None:
+        self.literals, self.copied = tuple(literals), tuple(copied)
+        self._pieces = np.array([-1 if field is None else field for field in copied], np.int64)
+        self._text = np.frombuffer(b"".join([*literals, b"\0"]), np.uint8).copy()
+        self._offsets = np.cumsum([0, *map(len, literals)]).astype(np.int64)
+
+    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32, lexicon: Lexicon) -> bytes:
+        """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans."""
+        arena, offsets = lexicon.tables()
+        if not compiled():
+            return self._write_plainly(block, starts, lens, codes, arena, offsets)
+        from transforms.kernels.write import assemble
+
+        lengths = np.diff(offsets)
+        size = codes.shape[1] * int(self._offsets[-1])
+        for p, field in enumerate(self.copied):
+            size += int((lengths[codes[p]] if field is None else lens[field]).sum(dtype=np.int64))
+        out = np.empty(size + 1, np.uint8)
+        spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
+        written = assemble(block.text, *spans, self._pieces, codes, arena, offsets, self._text, self._offsets, out)
+        return out[:written].tobytes()
+
+    def _write_plainly(
+        self, block: Block, starts: Int32, lens: Int32, codes: Int32, arena: Text, offsets: Int64
+    ) -> bytes:
+        text, words = block.text[: block.size].tobytes(), arena.tobytes()
+        out = bytearray()
+        for r in range(codes.shape[1]):
+            out += self.literals[0]
+            for p, field in enumerate(self.copied):
+                if field is None:
+                    out += words[offsets[codes[p, r]] : offsets[codes[p, r] + 1]]
+                else:
+                    out += text[starts[field, r] : starts[field, r] + lens[field, r]]
+                out += self.literals[p + 1]
+        return bytes(out)
+
+
+def cut_to_seconds(kind: str, block: Block, starts: Int32, lens: Int32) -> None:
+    """Turn what times of a type say below the second into zeros, in the block itself."""
+    if kind not in BELOW_SECONDS:
+        return
+    if compiled():
+        from transforms.kernels.write import cut_to_seconds as kernel
+
+        kernel(block.text, starts, lens, BELOW_SECONDS[kind])
+        return
+    for start, length in zip(starts.tolist(), lens.tolist(), strict=True):
+        text = block.text[start : start + length]
+        mark = next((k for k, byte in enumerate(text.tolist()) if byte in b".,"), length)
+        text[max(0, mark - BELOW_SECONDS[kind]) : mark] = 48
+        rest = text[mark + 1 :]
+        digits = next((k for k, byte in enumerate(rest.tolist()) if not 48 <= byte <= 57), rest.size)
+        rest[:digits] = 48
+
+
+def warm() -> None:
+    """Compile the kernels that write, or load them from the cache."""
+    line = b"1.5\n"
+    block = Block()
+    block.fill(np.frombuffer(line, np.uint8))
+    spans = np.zeros((1, 1), np.int32), np.full((1, 1), 3, np.int32)
+    cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
+    lexicon = Lexicon()
+    codes = np.array([[lexicon.number(b"-")]], np.int32)
+    Template([b"", b"\n"], [None]).write(block, *spans, codes, lexicon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,26 +21,36 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
-        self._offsets = [0]
-        self._tables: tuple[Text, Int64] = np.zeros(1, np.uint8), np.zeros(1, np.int64)
-
-    @property
-    def size(self) -> int:
-        return self._offsets[-1]
+        self._fresh: list[bytes] = []
+        self.size = 0
+        self._arena: Text = np.zeros(1 << 12, np.uint8)
+        self._offsets: Int64 = np.zeros(1 << 8, np.int64)
 
     def number(self, word: bytes) -> int:
         """The number of a word, which is remembered."""
-        found = self._numbers.setdefault(word, len(self._numbers))
-        if found == len(self._offsets) - 1:
-            self._offsets.append(self._offsets[-1] + len(word))
+        found = self._numbers.get(word)
+        if found is None:
+            found = self._numbers[word] = len(self._numbers)
+            self._fresh.append(word)
         return found
 
     def tables(self) -> tuple[Text, Int64]:
-        """(arena, offsets int64[words + 1]); the arena has a byte more, for kernels take no empty arrays."""
-        if len(self._offsets) != self._tables[1].size:
-            data = b"".join([*self._numbers, b"\0"])
-            self._tables = np.frombuffer(data, np.uint8).copy(), np.array(self._offsets, np.int64)
-        return self._tables
+        """(arena, offsets int64[words + 1]), with room behind them."""
+        if self._fresh:
+            first, end = len(self._numbers) - len(self._fresh), self.size + sum(map(len, self._fresh))
+            self._arena = _longer(self._arena, end)
+            self._offsets = _longer(self._offsets, len(self._numbers) + 1)
+            self._arena[self.size : end] = np.frombuffer(b"".join(self._fresh), np.uint8)
+            self._offsets[first + 1 : len(self._numbers) + 1] = self.size + np.cumsum([*map(len, self._fresh)])
+            self._fresh, self.size = [], end
+        return self._arena, self._offsets[: len(self._numbers) + 1]
+
+
+def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array, or a copy with room for at least `size` values."""
+    if size <= values.size:
+        return values
+    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
 
 
 class Template:

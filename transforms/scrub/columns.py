@@ -146,7 +146,7 @@ class Columns:
             words, noted = remembered(self._days_and_sites(view), *map(view.span, fields))
             if count := int(noted.sum()):
                 view.accounts.noted[NOTED] += count
-            return words[None]
+            return np.atleast_2d(words)
 
         return 1, write
 
@@ -183,7 +183,7 @@ class Columns:
 
         def words(view: View, parts: Int32) -> Int32:
             queries = view.span(self._at["query"])[1:] if "query" in self._at else (parts[2], parts[3])
-            selected = self._by.parameters.select(view.block, *queries, self._kept)
+            selected = self._by.parameters.select(view.block, queries[0], queries[1], self._kept)
             return remembered(view.sites, (view.block, parts[0], parts[1]), (self._kept, *selected))
 
         return words

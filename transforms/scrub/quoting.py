@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$*,()'{}")
+import re
+
+# Plain in a path (RFC 3986) but for ; and &, and the braces of slots.
+_SPECIAL_IN_PATH = re.compile(rb"[^A-Za-z0-9._~/:@!$*,()'{}+-]")
+_SPECIAL_IN_QUERY = re.compile(rb"[^A-Za-z0-9._~/:@!$*,()'{}=&-]")
 
 
-def quote(text: str, more: bytes = b"") -> bytes:
-    """UTF-8, percent-encoded but for what is plain in a path (RFC 3986), for braces, and for the bytes in `more`."""
-    raw = text.encode("utf-8", "replace")
-    plain = _PLAIN | frozenset(more)
-    return b"".join(bytes([byte]) if byte in plain else b"%%%02X" % byte for byte in raw)
+def _encoded(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % ord(match[0])
+
+
+def quote_path(text: str) -> bytes:
+    """UTF-8, percent-encoded but for what is plain in a path."""
+    return _SPECIAL_IN_PATH.sub(_encoded, text.encode("utf-8", "replace"))
+
+
+def quote_query(text: str) -> bytes:
+    """The same for a query, whose = and & stay what they are and whose + would be a space."""
+    return _SPECIAL_IN_QUERY.sub(_encoded, text.encode("utf-8", "replace"))
 
 
 def without(word: bytes, byte: int) -> bytes:

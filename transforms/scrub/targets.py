@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from schemas.policy import Policy, Site
-from transforms.scrub.quoting import quote
+from transforms.scrub.quoting import quote_path, quote_query
 from transforms.treatments import parameters, route
 
 # RFC 9110 section 9, PATCH (RFC 5789) and WebDAV (RFC 4918, 3253, 5323); anything else is the visitor's text.
@@ -49,7 +49,7 @@ class Targets:
     def __init__(self, policy: Policy) -> None:
         self._sites = policy.all_sites
         self._route, self._parameters = route.Treatment(policy), parameters.Treatment(policy)
-        self._declared = {site.name: frozenset(map(quote, site.routes)) for site in self._sites}
+        self._declared = {site.name: frozenset(map(quote_path, site.routes)) for site in self._sites}
 
     def treat(self, number: int, path: bytes | None, query: bytes | None) -> tuple[bytes, bytes]:
         """(path, "?" and the parameters that are left, or nothing): what comes of treating it again is the same."""
@@ -70,8 +70,8 @@ class Targets:
         words, _, kept = found.partition("?")
         words = words if words.startswith("/") else "/"
         shown = _LETTER.sub(lambda match: "{" + _SLOTS[ord(match[0]) - 0xA500] + "}", words)
-        pairs = [quote(kept, b"=&")] if kept else []
-        return quote(shown, b"+"), b"&".join([*pairs, *self._campaign(query)])
+        pairs = [quote_query(kept)] if kept else []
+        return quote_path(shown), b"&".join([*pairs, *self._campaign(query)])
 
     def _campaign(self, query: bytes) -> list[bytes]:
         """utm_source, utm_medium and utm_campaign that are words; without a source none of them means anything."""
@@ -80,7 +80,7 @@ class Targets:
             return []
         named = zip(("utm_source", "utm_medium", "utm_campaign"), words, strict=True)
         return [
-            f"{name}=".encode() + quote(word)
+            f"{name}=".encode() + quote_query(word)
             for name, word in named
             if word not in (parameters.NONE, parameters.OTHER, None)
         ]

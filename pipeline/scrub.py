@@ -1,0 +1,167 @@
+"""Scrub: files or a live pipe in, the same lines without what names or follows a person out; to stdout or to Parquet."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.live import Feed, Live
+from pipeline.source import Input, Read, find, head
+from schemas import load
+from schemas.load import DeclarationError
+from schemas.policy import Policy, read_policy
+from schemas.stages import Accounts, Chunk, Range
+from schemas.trouble import Trouble
+from transforms import accounts as adding
+from transforms.kernels import calls, writing
+from transforms.parse import Parse
+from transforms.parsers.detect import detect
+from transforms.parsers.directive import DirectiveError, compile_layout
+from transforms.parsers.layout import Layout
+from transforms.scrub.addresses import DayKeys
+from transforms.scrub.columns import NOTED, Treatments
+from transforms.scrub.family import Directive
+from transforms.scrub.lines import Rewriter
+
+HEAD = 500  # lines by which a format is chosen
+SHAPES = 3  # shapes of dropped lines that the summary shows
+WARNING = "crowdlog: what scrub writes is pseudonymised, still personal data: keep it as you keep the log"
+
+
+def scrub(options: argparse.Namespace) -> int:
+    """`crowdlog scrub`. Raises Trouble; then --output was not made, and what stdout has got is not the whole."""
+    policy = chosen_policy(options.policy, options.site)
+    treatment = options.ip or policy.ip.treatment
+    if not options.quiet:
+        print(WARNING, file=sys.stderr)
+    scrubber = Scrubber(policy, options.site, treatment, options.format or policy.format)
+    live = list(options.inputs) in ([], ["-"])
+    if options.output is not None:
+        from pipeline.events import write_events
+
+        if live:
+            raise Trouble("E201", "--output takes files: a pipe has no end at which the folder could be put in place")
+        total = write_events(options.output, find(options.inputs), scrubber, options.geo_db, options.max_reject_rate)
+    elif live:
+        total = Live(Feed(0), Out(1), scrubber).run()
+    else:
+        total = to_stdout(find(options.inputs), scrubber)
+    if not options.quiet:
+        print(summary(total), file=sys.stderr)
+    if not live:
+        refuse_many_rejects(total, options.max_reject_rate)
+    return 0
+
+
+def chosen_policy(file: Path | None, site: str | None) -> Policy:
+    """The policy with --site. Raises Trouble E202."""
+    try:
+        policy = read_policy(file)
+        return policy.with_site(site) if site else policy
+    except DeclarationError as error:
+        raise Trouble("E202", str(error)) from None
+
+
+class Scrubber:
+    """The rewriters of the formats that were met, with one set of treatments and keys."""
+
+    def __init__(self, policy: Policy, site: str | None, treatment: str, asked: str) -> None:
+        self.policy, self.site, self.keys = policy, site, DayKeys()
+        self.treatments = Treatments(policy, site, treatment, self.keys)
+        self._formats = {name: one.directive for name, one in {**load.formats(), **policy.formats}.items()}
+        self._asked = asked
+        self._rewriters: dict[str, Rewriter] = {}
+        if asked != "auto" and asked not in self._formats:
+            try:
+                compile_layout(asked)
+            except DirectiveError as error:
+                raise Trouble("E201", f"--format: {error}") from None
+            self._asked, self._formats["(given)"] = "(given)", asked
+        self.parse = Parse(policy, load.fields(), self._formats)
+        calls.warm()
+        writing.warm()
+
+    def format_of(self, lines: Sequence[bytes]) -> str:
+        """The name of the format that was asked for, else of the one that reads these lines. Raises DirectiveError."""
+        if self._asked != "auto":
+            return self._asked
+        layouts: Mapping[str, Layout] = {name: compile_layout(one) for name, one in self._formats.items()}
+        return detect([line for line in lines if line.strip()][:HEAD], layouts)[0]
+
+    def rewrite(self, chunk: Chunk) -> Iterator[bytes]:
+        """The lines of a chunk, scrubbed, in blocks."""
+        if chunk.format not in self._rewriters:
+            family = Directive(self.parse.parser(chunk.format))
+            self._rewriters[chunk.format] = Rewriter(family, self.treatments)
+        return self._rewriters[chunk.format].rewrite(chunk)
+
+    def forget(self) -> None:
+        """A new day: other keys, and nothing that was remembered under the old ones."""
+        self.keys.forget()
+        for rewriter in self._rewriters.values():
+            rewriter.forget()
+
+
+class Out:
+    """A file descriptor that is written to at once and in full."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def write(self, content: bytes) -> None:
+        """Raises BrokenPipeError when nobody reads any more, Trouble E104 for any other error."""
+        view = memoryview(content)
+        while view:
+            try:
+                view = view[os.write(self._handle, view) :]
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise Trouble("E104", f"standard output cannot be written to: {error.strerror}") from None
+
+
+def chunks(source: Input, number: int, scrubber: Scrubber) -> Iterator[Chunk]:
+    """The chunks of a file in the order of its lines. Raises Trouble E302, E303, E304."""
+    lines = [line for line in head(source) if line.strip()]
+    try:
+        name = scrubber.format_of(lines) if lines else "combined"  # an empty file is of any format
+    except DirectiveError as error:
+        raise Trouble("E304", f"{source.path}: {error}. Name it with --format") from None
+    yield from Read()(iter([Range(number, source.place, 0, source.size, name)]))
+
+
+def to_stdout(inputs: Sequence[Input], scrubber: Scrubber) -> Accounts:
+    """Every file in turn, each in its own format."""
+    total, out = Accounts(), Out(1)
+    for number, source in enumerate(inputs):
+        for chunk in chunks(source, number, scrubber):
+            for lines in scrubber.rewrite(chunk):
+                out.write(lines)
+            adding.add(total, chunk.accounts)
+    return total
+
+
+def refuse_many_rejects(total: Accounts, limit: float) -> None:
+    """Raise Trouble E305 where too many lines were dropped."""
+    dropped = total.rejected.total()
+    if dropped > limit * total.lines:
+        raise Trouble(
+            "E305",
+            f"{dropped:,} of {total.lines:,} lines were dropped ({dropped / total.lines:.1%}), more than"
+            f" --max-reject-rate {limit}: the format is probably another one",
+        )
+
+
+def summary(total: Accounts) -> str:
+    """What was done, for a person."""
+    dropped = ", ".join(f"{reason} {count:,}" for reason, count in (total.rejected + total.skipped).items())
+    lines = [
+        f"crowdlog: {total.lines:,} lines read, {total.parsed:,} written" + (f"; dropped: {dropped}" * bool(dropped))
+    ]
+    lines += [f"  {reason} x{count}: {shape}" for (reason, shape), count in total.shapes.most_common(SHAPES)]
+    if count := total.noted[NOTED]:
+        lines.append(f"  {count:,} clients were no address (a host name, or malformed) and are written as 0.0.0.0")
+    return "\n".join(lines)

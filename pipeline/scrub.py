@@ -91,7 +91,7 @@ class Scrubber:
         layouts: Mapping[str, Layout] = {name: compile_layout(one) for name, one in self._formats.items()}
         return detect([line for line in lines if line.strip()][:HEAD], layouts)[0]
 
-    def rewrite(self, chunk: Chunk) -> Iterator[bytes]:
+    def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
         """The lines of a chunk, scrubbed, in blocks."""
         if chunk.format not in self._rewriters:
             family = Directive(self.parse.parser(chunk.format))
@@ -111,12 +111,11 @@ class Out:
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: memoryview) -> None:
         """Raises BrokenPipeError when nobody reads any more, Trouble E104 for any other error."""
-        view = memoryview(content)
-        while view:
+        while content:
             try:
-                view = view[os.write(self._handle, view) :]
+                content = content[os.write(self._handle, content) :]
             except BrokenPipeError:
                 raise
             except OSError as error:

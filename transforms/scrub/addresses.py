@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from socket import AF_INET, AF_INET6, inet_ntop
+from socket import AF_INET6, inet_ntop
 
 from schemas.policy import Policy, Site
 from transforms.addresses import KEY_BYTES, Address, NetworkKey, canonical, forwarded_client
@@ -46,6 +46,8 @@ class Addresses:
         if treatment not in TREATMENTS:
             raise ValueError(f"treatment is {treatment!r}, expected one of {', '.join(TREATMENTS)}")
         self._ip, self._keys = policy.ip, keys
+        self.mask = {"truncate": 0xFFFFFF00, "hash": 0xFFFFFFFF, "drop": 0}[treatment]
+        """The bits of an IPv4 address on which it depends what is written."""
         self._write = {"truncate": self._truncated, "hash": self._hashed, "drop": self._dropped}[treatment]
 
     def treat(self, day: int, site: Site, client: bytes | None, forwarded: bytes | None) -> tuple[bytes | None, bytes]:
@@ -71,7 +73,9 @@ class Addresses:
         ip = self._ip
         while True:
             packed = address.packed
-            text = _text(packed[:3] + b"\0" if len(packed) == 4 else packed[:6] + bytes(10))
+            if len(packed) == 4:
+                return b"%d.%d.%d.0" % tuple(packed[:3])
+            text = inet_ntop(AF_INET6, packed[:6] + bytes(10)).encode()
             again = canonical(text, nat64=ip.nat64, sixrd=ip.sixrd)
             if again is None or len(again.packed) == len(packed):
                 return text
@@ -79,7 +83,3 @@ class Addresses:
 
     def _dropped(self, day: int, site: Site, address: Address) -> bytes:
         return NO_ADDRESS if len(address.packed) == 4 else b"::"
-
-
-def _text(packed: bytes) -> bytes:
-    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from transforms.scrub.addresses import NO_ADDRESS, Addresses, DayKeys
 from transforms.scrub.agents import Agents
 from transforms.scrub.family import NOTHING, Family
 from transforms.scrub.places import Hosts, Referrers
-from transforms.scrub.remembered import Remembered, Source, Span
+from transforms.scrub.remembered import Remembered, RememberedQuads, RememberedRuns, Source, Span
 from transforms.scrub.targets import Targets
 from transforms.treatments import site, when
 
+Memory = TypeVar("Memory", Remembered, RememberedRuns, RememberedQuads)
 CONTEXTS = 1 << 16  # pairs of day and site that are remembered
 NOTED = "no_address"
 
@@ -61,7 +62,7 @@ class Columns:
     def __init__(self, family: Family, by: Treatments, lexicon: Lexicon) -> None:
         self._family, self._by, self._lexicon = family, by, lexicon
         self._at = {slot.column: i for i, slot in enumerate(family.slots)}
-        self._memories: list[Remembered] = []
+        self._memories: list[Remembered | RememberedRuns | RememberedQuads] = []
         self._kept = Block()
         self._hosts, self._site_of = Source(), np.zeros(0, np.int32)
         self._contexts: dict[tuple[int, int], int] = {}
@@ -96,15 +97,18 @@ class Columns:
     # ---- one column -------------------------------------------------------------------------------------------------
 
     def _remember(self, treat: Callable[..., Sequence[int]], sources: int = 1, width: int = 1) -> Remembered:
-        self._memories.append(Remembered(treat, sources, width))
-        return self._memories[-1]
+        return self._keep(Remembered(treat, sources, width))
+
+    def _keep(self, memory: Memory) -> Memory:
+        self._memories.append(memory)
+        return memory
 
     def _word(self, i: int, word: bytes) -> int:
         return self._lexicon.number(self._family.fitting(i, word))
 
     def _single(self, i: int, treat: Callable[[bytes | None], bytes]) -> tuple[int, Writer]:
-        remembered = self._remember(lambda _, value: (self._word(i, treat(value)),))
-        return 1, lambda view: remembered(0, view.span(i))
+        remembered = self._keep(RememberedRuns(lambda value: self._word(i, treat(value))))
+        return 1, lambda view: remembered(view.span(i))
 
     def _host(self, i: int) -> tuple[int, Writer]:
         return self._single(i, self._by.hosts.treat)
@@ -140,10 +144,12 @@ class Columns:
             fitting = self._family.fitting(i, written or NO_ADDRESS)
             return self._lexicon.number(NO_ADDRESS if fitting == NOTHING else fitting), int(written is None)
 
-        remembered = self._remember(treat, len(fields), 2)
+        texts = self._remember(treat, len(fields), 2)
+        alone = self._keep(RememberedQuads(treat, self._by.addresses.mask, texts)) if len(fields) == 1 else None
 
         def write(view: View) -> Int32:
-            words, noted = remembered(self._days_and_sites(view), *map(view.span, fields))
+            numbers = self._days_and_sites(view)
+            words, noted = alone(numbers, view.span(i)) if alone else texts(numbers, *map(view.span, fields))
             if count := int(noted.sum()):
                 view.accounts.noted[NOTED] += count
             return np.atleast_2d(words)
@@ -210,8 +216,8 @@ class Columns:
     def _request(self, i: int) -> tuple[int, Writer]:
         """Four pieces: method, path, query, protocol."""
         words = self._words(i, i)
-        before = self._remember(lambda _, value: (self._word(i, targets.before_path(value)),))
-        behind = self._remember(lambda _, value: (self._word(i, targets.behind_target(value)),))
+        before = self._keep(RememberedRuns(lambda value: self._word(i, targets.before_path(value))))
+        behind = self._keep(RememberedRuns(lambda value: self._word(i, targets.behind_target(value))))
 
         def write(view: View) -> Int32:
             block, start, length = view.span(i)
@@ -221,8 +227,6 @@ class Columns:
             stop = np.where(query_length > 0, query + query_length, path + path_length)
             front = np.where(none, np.int32(0), path - start)
             rest = np.where(none, np.int32(0), start + length - stop)
-            return np.concatenate(
-                [before(0, (block, start, front)), words(view, parts), behind(0, (block, stop, rest))]
-            )
+            return np.concatenate([before((block, start, front)), words(view, parts), behind((block, stop, rest))])
 
         return 4, write

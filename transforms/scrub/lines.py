@@ -45,8 +45,11 @@ class Rewriter:
             literals[-1] += self._family.literals[i + 1]
         self._template = Template(literals, copied)
 
-    def rewrite(self, chunk: Chunk) -> Iterator[bytes]:
-        """Blocks of lines, in order. `chunk.accounts` counts every line, also those that nothing is written for."""
+    def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
+        """Blocks of lines, in order, each gone when the next is asked for.
+
+        `chunk.accounts` counts every line, also those that nothing is written for.
+        """
         for block, starts, lens, numbers in self._family.spans(chunk, chunk.accounts):
             view = View(block, starts, lens, numbers[self._time], 0, chunk.accounts)
             view = view._replace(sites=self._columns.sites(view))

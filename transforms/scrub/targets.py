@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from schemas.policy import Policy, Site
 from transforms.scrub.quoting import quote_path, quote_query
@@ -50,16 +51,24 @@ class Targets:
         self._sites = policy.all_sites
         self._route, self._parameters = route.Treatment(policy), parameters.Treatment(policy)
         self._declared = {site.name: frozenset(map(quote_path, site.routes)) for site in self._sites}
+        # Many targets become one: what was written is looked at once.
+        self._settle = lru_cache(maxsize=1 << 14)(self._settled)
 
     def treat(self, number: int, path: bytes | None, query: bytes | None) -> tuple[bytes, bytes]:
         """(path, "?" and the parameters that are left, or nothing): what comes of treating it again is the same."""
         if path is None:
             return b"-", b""
         target = path, query or b""
+        found = self._once(self._sites[number], *target)
+        path, query = found if found == target else self._settle(number, *found)
+        return path, b"?" * bool(query) + query
+
+    def _settled(self, number: int, path: bytes, query: bytes) -> tuple[bytes, bytes]:
+        target = path, query
         for _ in range(ROUNDS):
             before, target = target, self._once(self._sites[number], *target)
             if before == target:
-                return target[0], b"?" * bool(target[1]) + target[1]
+                return target
         return b"/{*}", b""
 
     def _once(self, site: Site, path: bytes, query: bytes) -> tuple[bytes, bytes]:
@@ -75,6 +84,8 @@ class Targets:
 
     def _campaign(self, query: bytes) -> list[bytes]:
         """utm_source, utm_medium and utm_campaign that are words; without a source none of them means anything."""
+        if not query:
+            return []
         words = self._parameters.treat(query)
         if words[0] in (None, parameters.NONE, parameters.OTHER):
             return []

@@ -15,7 +15,7 @@ Reading = tuple[str, str, str, str, str, str]
 
 LIMIT = 512  # bytes of an agent that are looked at
 ROUNDS = 3  # times that an agent is treated again before it counts as one that never settles
-_PARTS = re.compile(r"(?P<comment>\([^()]*\))|(?P<word>[^\s()]+)")
+_PARTS = re.compile(r"(?P<comment>\([^()]*\))|(?P<word>[^\s();,]+)")
 _VERSION = re.compile(r"[vV]?(\d{1,3})(?:([._])(\d{1,2})(?!\d))?((?:[._]\d{1,9}){0,6})[a-z+]?\Z")
 _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?: [A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 _DEVICE = "K"  # what Chrome writes for any model of a telephone

@@ -13,23 +13,41 @@ Ints = NDArray[np.int64]
 
 
 @part
-def _put(out: Words, at: int, word: np.uint64) -> None:
-    """Eight bytes at byte `at`; what is behind `at` is zero before, and zero behind the bytes of the word after."""
-    k, shift = U(at) >> THREE, (U(at) & SEVEN) << THREE
-    out[k] |= word << shift
-    out[k + ONE] = (word >> ONE) >> (SIXTY_THREE - shift)  # two shifts: a shift by 64 is undefined
+def _put(out: Words, at: int, begun: np.uint64, word: np.uint64, n: int) -> np.uint64:
+    """Writes `n` bytes at byte `at`, behind those of the word that is begun; gives back the word begun then."""
+    shift = (U(at) & SEVEN) << THREE
+    begun |= word << shift
+    if (at & 7) + n < 8:
+        return begun
+    out[U(at) >> THREE] = begun
+    return (word >> ONE) >> (SIXTY_THREE - shift)  # two shifts: a shift by 64 is undefined
 
 
 @part
-def _copy(source: Words, start: int, stop: int, out: Words, at: int) -> int:
+def _copy(source: Words, start: int, stop: int, out: Words, at: int, begun: np.uint64) -> np.uint64:
     while stop - start > 8:
-        _put(out, at, load(source, start))
+        begun = _put(out, at, begun, load(source, start), 8)
         start += 8
         at += 8
     if stop > start:
-        _put(out, at, head(load(source, start), stop - start))
-        at += stop - start
-    return at
+        begun = _put(out, at, begun, head(load(source, start), stop - start), stop - start)
+    return begun
+
+
+@kernel
+def measure(lens: Spans, pieces: Ints, codes: Spans, offsets: Ints) -> int:
+    """How many bytes the pieces of all rows have together, see `assemble`."""
+    size = signed(0)
+    for p in range(pieces.shape[0]):
+        first, last = pieces[p, 0], pieces[p, 1]
+        for r in range(codes.shape[1]):
+            if first < 0:
+                size += offsets[codes[p, r] + 1] - offsets[codes[p, r]]
+            else:
+                size += pieces[p, 2]
+                for field in range(first, last + 1):
+                    size += lens[field, r]
+    return size
 
 
 @kernel
@@ -39,23 +57,29 @@ def assemble(
 ) -> int:  # fmt: skip
     """Writes every row: literal 0, then each piece with the literal behind it; returns the bytes written.
 
-    pieces int64[pieces]: the field (a row of starts, lens int32[fields, rows]) that is copied from the block, or -1
-    where codes int32[pieces, rows] say which word (arena, offsets: Arrow layout, as words) is written. All texts have a
-    word of padding behind them, and so has `out`.
+    pieces int64[pieces, 3]: the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the
+    block with what stands between them, and how many bytes that is; or a first of -1 where codes int32[pieces, rows] say
+    which word (arena, offsets: Arrow layout, as words) is written. All texts have a word of padding behind them, and so
+    has `out`.
     """
-    at = signed(0)
-    out[0] = U(0)
+    at, begun = signed(0), U(0)
     for r in range(codes.shape[1]):
-        at = signed(_copy(literals, signed(literal_offsets[0]), signed(literal_offsets[1]), out, at))
-        for p in range(pieces.size):
-            field = pieces[p]
-            if field >= 0:
-                start = signed(starts[field, r])
-                at = signed(_copy(words, start, start + lens[field, r], out, at))
+        begun = _copy(literals, signed(literal_offsets[0]), signed(literal_offsets[1]), out, at, begun)
+        at += literal_offsets[1] - literal_offsets[0]
+        for p in range(pieces.shape[0]):
+            first, last = pieces[p, 0], pieces[p, 1]
+            if first >= 0:
+                start, stop = signed(starts[first, r]), signed(starts[last, r]) + lens[last, r]
+                begun = _copy(words, start, stop, out, at, begun)
             else:
                 word = codes[p, r]
-                at = signed(_copy(arena, signed(offsets[word]), signed(offsets[word + 1]), out, at))
-            at = signed(_copy(literals, signed(literal_offsets[p + 1]), signed(literal_offsets[p + 2]), out, at))
+                start, stop = signed(offsets[word]), signed(offsets[word + 1])
+                begun = _copy(arena, start, stop, out, at, begun)
+            at += stop - start
+            start, stop = signed(literal_offsets[p + 1]), signed(literal_offsets[p + 2])
+            begun = _copy(literals, start, stop, out, at, begun)
+            at += stop - start
+    out[U(at) >> THREE] = begun
     return at
 
 

@@ -61,12 +61,15 @@ def _room(size: int) -> Text:
 
 
 class Template:
-    """What a line is made of: literals (one more than pieces), and for each piece the field it copies, or None."""
+    """What a line is made of: literals (one more than pieces), and for each piece the fields it copies, or None.
 
-    def __init__(self, literals: Sequence[bytes], copied: Sequence[int | None]) -> None:
+    Fields that are copied are (first, last, bytes of the text between them), neighbours and that text in one piece.
+    """
+
+    def __init__(self, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None]) -> None:
         self.literals, self.copied = tuple(literals), tuple(copied)
         self._out = np.zeros(1 << 10, np.uint64)
-        self._pieces = np.array([-1 if field is None else field for field in copied], np.int64)
+        self._pieces = np.array([(-1, -1, 0) if one is None else one for one in copied], np.int64).reshape(-1, 3)
         joined = b"".join(literals)
         self._text = _room(len(joined) + PADDING)
         self._text[: len(joined)] = np.frombuffer(joined, np.uint8)
@@ -80,15 +83,12 @@ class Template:
         arena, offsets = lexicon.tables()
         if not compiled():
             return memoryview(self._write_plainly(block, starts, lens, codes, arena, offsets))
-        from transforms.kernels.write import assemble
+        from transforms.kernels.write import assemble, measure
 
-        lengths = np.diff(offsets)
-        size = codes.shape[1] * int(self._offsets[-1])
-        for p, field in enumerate(self.copied):
-            size += int((lengths[codes[p]] if field is None else lens[field]).sum(dtype=np.int64))
+        spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
+        size = codes.shape[1] * int(self._offsets[-1]) + measure(spans[1], self._pieces, codes, offsets)
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
         texts = arena.view(np.uint64), offsets, self._text.view(np.uint64), self._offsets
         written = assemble(block.words, *spans, self._pieces, codes, *texts, self._out)
         return self._out.data.cast("B")[:written]
@@ -100,11 +100,12 @@ class Template:
         out = bytearray()
         for r in range(codes.shape[1]):
             out += self.literals[0]
-            for p, field in enumerate(self.copied):
-                if field is None:
+            for p, fields in enumerate(self.copied):
+                if fields is None:
                     out += words[offsets[codes[p, r]] : offsets[codes[p, r] + 1]]
                 else:
-                    out += text[starts[field, r] : starts[field, r] + lens[field, r]]
+                    first, last, _ = fields
+                    out += text[starts[first, r] : starts[last, r] + lens[last, r]]
                 out += self.literals[p + 1]
         return bytes(out)
 

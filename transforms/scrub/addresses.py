@@ -48,6 +48,8 @@ class Addresses:
         self._ip, self._keys = policy.ip, keys
         self.mask = {"truncate": 0xFFFFFF00, "hash": 0xFFFFFFFF, "drop": 0}[treatment]
         """The bits of an IPv4 address on which it depends what is written."""
+        self.daily = treatment == "hash"
+        """Whether it depends on the day."""
         self._write = {"truncate": self._truncated, "hash": self._hashed, "drop": self._dropped}[treatment]
 
     def treat(self, day: int, site: Site, client: bytes | None, forwarded: bytes | None) -> tuple[bytes | None, bytes]:
@@ -58,6 +60,10 @@ class Addresses:
         address = forwarded_client(client or b"", forwarded, ip.trusted_proxies, nat64=ip.nat64, sixrd=ip.sixrd)
         written = None if address is None else self._write(day, site, address)
         return written, written if written and forwarded and ip.trusted_proxies else b"-"
+
+    def written(self, day: int, site: Site, quad: int) -> bytes:
+        """What is written for an IPv4 address that stands alone, given as a number."""
+        return self._write(day, site, Address(quad.to_bytes(4, "big")))
 
     def _hashed(self, day: int, site: Site, address: Address) -> bytes:
         """2001:db8::/64 (RFC 3849: documentation, never routed) with 64 bits of the network's keyed hash behind it.

@@ -66,6 +66,8 @@ class Columns:
         self._kept = Block()
         self._hosts, self._site_of = Source(), np.zeros(0, np.int32)
         self._contexts: dict[tuple[int, int], int] = {}
+        self._context: list[tuple[int, int]] = []
+        self.behind: dict[int, bytes] = {}
         self._numbers = {one.name: i for i, one in enumerate(by.sites)}
 
     @property
@@ -103,8 +105,9 @@ class Columns:
         self._memories.append(memory)
         return memory
 
-    def _word(self, i: int, word: bytes) -> int:
-        return self._lexicon.number(self._family.fitting(i, word))
+    def _word(self, i: int, word: bytes, last: bool = True) -> int:
+        """The number of what is written; `last`: as the last piece of a field, with what stands behind the field."""
+        return self._lexicon.number(self._family.fitting(i, word) + (self.behind[i] if last else b""))
 
     def _single(self, i: int, treat: Callable[[bytes | None], bytes]) -> tuple[int, Writer]:
         remembered = self._keep(RememberedRuns(lambda value: self._word(i, treat(value))))
@@ -137,15 +140,20 @@ class Columns:
         is_client = i == fields[0]
 
         def treat(number: int, client: bytes | None, forwarded: bytes | None = None) -> tuple[int, int]:
-            day, place = self._context(number)
+            day, place = self._context[number]
             written, behind = self._by.addresses.treat(day, self._by.sites[place], client, forwarded)
-            if not is_client:
-                return self._word(i, behind), 0
+            return address(written) if is_client else self._word(i, behind), int(is_client and written is None)
+
+        def treat_quad(number: int, quad: int) -> tuple[int, int]:
+            day, place = self._context[number]
+            return address(self._by.addresses.written(day, self._by.sites[place], quad)), 0
+
+        def address(written: bytes | None) -> int:
             fitting = self._family.fitting(i, written or NO_ADDRESS)
-            return self._lexicon.number(NO_ADDRESS if fitting == NOTHING else fitting), int(written is None)
+            return self._lexicon.number((NO_ADDRESS if fitting == NOTHING else fitting) + self.behind[i])
 
         texts = self._remember(treat, len(fields), 2)
-        alone = self._keep(RememberedQuads(treat, self._by.addresses.mask, texts)) if len(fields) == 1 else None
+        alone = self._keep(RememberedQuads(treat_quad, self._by.addresses.mask, texts)) if len(fields) == 1 else None
 
         def write(view: View) -> Int32:
             numbers = self._days_and_sites(view)
@@ -156,19 +164,23 @@ class Columns:
 
         return 1, write
 
-    def _context(self, number: int) -> tuple[int, int]:
-        return list(self._contexts)[number]
-
     def _days_and_sites(self, view: View) -> Int32:
         """A number for the day (by the clock of the policy's zone) and site of each row."""
-        days, _ = self._by.when.treat(view.times, self._by.policy.timezone)
+        if self._by.addresses.daily:
+            days, _ = self._by.when.treat(view.times, self._by.policy.timezone)
+        else:
+            days = np.zeros(view.times.size, np.int32)
         key = days.astype(np.int64) * len(self._by.sites) + view.sites
         if key.size and (key == key[0]).all():
             found, where = key[:1], np.zeros(key.size, np.int64)
         else:
             found, where = np.unique(key, return_inverse=True)
         pairs = [divmod(one, len(self._by.sites)) for one in found.tolist()]
-        numbers = np.array([self._contexts.setdefault(one, len(self._contexts)) for one in pairs], np.int32)
+        for one in pairs:
+            if one not in self._contexts:
+                self._contexts[one] = len(self._contexts)
+                self._context.append(one)
+        numbers = np.array([self._contexts[one] for one in pairs], np.int32)
         return numbers[where]
 
     # ---- targets ----------------------------------------------------------------------------------------------------
@@ -178,12 +190,15 @@ class Columns:
         whole = next(name for name in ("request", "target", "path") if name in self._at)
         return split_requests(*view.span(self._at[whole]), whole == "request")
 
-    def _words(self, path: int, query: int) -> Callable[[View, Int32], Int32]:
-        """Words of path and query of each row; `path` and `query` are the fields that they are written in."""
+    def _words(self, path: int, query: int | None, last: bool = True) -> Callable[[View, Int32], Int32]:
+        """Words of path and query of each row; `path` and `query` are the fields that they are written in, if any."""
 
         def treat(number: int, *target: bytes | None) -> tuple[int, int]:
             words = self._by.targets.treat(number, *target)
-            return self._word(path, words[0]), self._word(query, self._query_word(query, words[1]))
+            if query is None:
+                return self._word(path, words[0]), 0
+            shown = self._query_word(query, words[1])
+            return self._word(path, words[0], last and path != query), self._word(query, shown, last)
 
         remembered = self._remember(treat, 2, 2)
 
@@ -206,7 +221,7 @@ class Columns:
         return 2, lambda view: words(view, self._parts(view))
 
     def _path(self, i: int) -> tuple[int, Writer]:
-        words = self._words(i, self._at.get("query", i))
+        words = self._words(i, None)
         return 1, lambda view: words(view, self._parts(view))[:1]
 
     def _query(self, i: int) -> tuple[int, Writer]:
@@ -215,8 +230,8 @@ class Columns:
 
     def _request(self, i: int) -> tuple[int, Writer]:
         """Four pieces: method, path, query, protocol."""
-        words = self._words(i, i)
-        before = self._keep(RememberedRuns(lambda value: self._word(i, targets.before_path(value))))
+        words = self._words(i, i, last=False)
+        before = self._keep(RememberedRuns(lambda value: self._word(i, targets.before_path(value), last=False)))
         behind = self._keep(RememberedRuns(lambda value: self._word(i, targets.behind_target(value))))
 
         def write(view: View) -> Int32:

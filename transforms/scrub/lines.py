@@ -29,20 +29,26 @@ class Rewriter:
         """Drop all that is remembered of lines, and begin anew."""
         self._lexicon = Lexicon()
         self._columns = Columns(self._family, self._treatments, self._lexicon)
-        self._writers: list[tuple[int, int, Writer]] = []
-        literals, copied = [self._family.literals[0]], list[int | None]()
+        self._writers: list[tuple[int, int, int, Writer]] = []
+        literals, copied = [self._family.literals[0]], list[tuple[int, int, int] | None]()
         for i, slot in enumerate(self._family.slots):
             if slot.column in _COPIED or slot.type in _TIMES:
-                copied.append(i)
+                before = copied[-1] if copied else None
+                if before and before[1] == i - 1:  # with what stands between the two
+                    copied[-1] = before[0], i, before[2] + len(literals.pop())
+                else:
+                    copied.append((i, i, 0))
                 literals.append(b"")
             elif found := self._columns.writer(i):
                 pieces, writer = found
-                self._writers.append((len(copied), pieces, writer))
+                self._writers.append((i, len(copied), pieces, writer))
                 copied += [None] * pieces
                 literals += [b""] * pieces
             else:
                 literals[-1] += self._family.fitting(i, NOTHING)
             literals[-1] += self._family.literals[i + 1]
+        for i, first, pieces, _ in self._writers:  # a word and what stands behind it are one
+            self._columns.behind[i], literals[first + pieces] = literals[first + pieces], b""
         self._template = Template(literals, copied)
 
     def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
@@ -54,7 +60,7 @@ class Rewriter:
             view = View(block, starts, lens, numbers[self._time], 0, chunk.accounts)
             view = view._replace(sites=self._columns.sites(view))
             codes = np.zeros((len(self._template.copied), starts.shape[1]), np.int32)
-            for first, pieces, writer in self._writers:
+            for _, first, pieces, writer in self._writers:
                 codes[first : first + pieces] = writer(view)
             for field, kind in self._fractions:
                 cut_to_seconds(kind, *view.span(field))

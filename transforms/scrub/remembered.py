@@ -90,8 +90,8 @@ class RememberedRuns:
 class RememberedQuads:
     """A treatment of clients that are mostly dotted quads: these are told apart by number, without their text."""
 
-    def __init__(self, treat: Callable[[int, bytes | None], Sequence[int]], mask: int, others: Remembered) -> None:
-        """`mask`: the bits of a quad on which the treatment depends; `others` knows the clients that are none."""
+    def __init__(self, treat: Callable[[int, int], Sequence[int]], mask: int, others: Remembered) -> None:
+        """`treat(number, quad)`; `mask`: the bits of a quad on which it depends; `others` knows the clients that are none."""
         self._index, self._mask, self._others = Index(), mask, others
         self._learned = Learned(treat, 2)
 
@@ -111,8 +111,7 @@ class RememberedQuads:
     def _known(self, numbers: Int32, found: Int64) -> Int32:
         found = found & self._mask
         ids, fresh = self._index.number(pair(numbers, found))
-        texts = (b"%d.%d.%d.%d" % tuple(quad.to_bytes(4, "big")) for quad in found[fresh].tolist())
-        self._learned.learn(zip(numbers[fresh].tolist(), texts, strict=True))
+        self._learned.learn(zip(numbers[fresh].tolist(), found[fresh].tolist(), strict=True))
         return self._learned.given(ids)
 
     @property
@@ -137,7 +136,7 @@ class Learned:
 
     def given(self, ids: Int32) -> Int32:
         """int32[width, rows]."""
-        return self._columns[:, ids]
+        return self._columns.take(ids, 1)
 
     @property
     def full(self) -> bool:

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, sync_folders, write_whole
 from pipeline.entry import FOLDERS
 from pipeline.source import Input
-from schemas import load
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from schemas.trouble import Trouble
 from transforms import accounts as adding
@@ -34,13 +33,18 @@ Each row is one request of one person: what is left of it can be enough to find 
 Keep it as you keep the log, and as short as you can. What may leave the house is made by `crowdlog run`.
 """
 METADATA = {b"crowdlog": b"pseudonymised events, still personal data"}
-HIDDEN = frozenset({"network", "day", "hour"})  # a key of the run, and what `time` says already
-GIVEN = tuple(name for treatment in load.fields().treatments.values() for name in treatment.gives if name not in HIDDEN)
+WORDS = (
+    "country", "site", "route", "source", "campaign_medium", "campaign", "status", "status_class", "le_ms", "medium",
+    "domain", "agent_class", "family", "major", "os", "device", "bot",
+)  # fmt: skip
+"""Columns of PseudonymousEvents that are written; a list, so that keyed hashes (network, agent_mark) and new ones are not."""
+
 SCHEMA = pa.schema(
     [
-        ("time", pa.timestamp("s", "UTC")),
+        ("time", pa.timestamp("ms", "UTC")),  # whole seconds; Parquet has no coarser unit
         ("ip", pa.string()),
-        *((name, pa.int64() if name == "bytes" else pa.string()) for name in dict.fromkeys(GIVEN)),
+        *((name, pa.string()) for name in WORDS),
+        ("bytes", pa.int64()),
     ],
     METADATA,
 )
@@ -102,9 +106,10 @@ def write_events(
             try:
                 with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
                     for chunk in chunks(source, place, scrubber):
-                        events = scrubber.parse.parser(chunk.format).parse(chunk)
-                        writer.write_table(table(events, bench.anonymise(events), scrubber))
-                        adding.add(total, events.accounts)
+                        for events in scrubber.parse.events(chunk):
+                            treated = bench.anonymise(events)  # first: it counts what it notes
+                            writer.write_table(table(events, treated, scrubber))
+                            adding.add(total, events.accounts)
             except OSError as error:
                 raise Trouble("E104", f"{output} cannot be written to: {error.strerror}") from None
         refuse_many_rejects(total, max_reject_rate)
@@ -116,9 +121,8 @@ def table(events: Events, treated: PseudonymousEvents, scrubber: Scrubber) -> pa
     columns = {
         "time": events.batch["time"].cast(pa.timestamp("s", "UTC")),
         "ip": addresses(events, treated, scrubber),
-        **{name: treated.batch[name] for name in SCHEMA.names if name in treated.batch.schema.names},
+        **{name: treated.batch[name] for name in (*WORDS, "bytes")},
     }
-    columns["site"] = columns["site"].cast(pa.string())
     return pa.table([columns[name].cast(SCHEMA.field(name).type) for name in SCHEMA.names], schema=SCHEMA)
 
 

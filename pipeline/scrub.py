@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.live import Feed, Live
@@ -19,8 +20,8 @@ from transforms import accounts as adding
 from transforms.kernels import calls, writing
 from transforms.parse import Parse
 from transforms.parsers.detect import detect
-from transforms.parsers.directive import DirectiveError, compile_layout
-from transforms.parsers.layout import Layout
+from transforms.parsers.directive import DirectiveError
+from transforms.parsers.families import check, readers
 from transforms.scrub.addresses import DayKeys
 from transforms.scrub.columns import NOTED, Treatments
 from transforms.scrub.family import Directive
@@ -37,7 +38,7 @@ def scrub(options: argparse.Namespace) -> int:
     treatment = options.ip or policy.ip.treatment
     if not options.quiet:
         print(WARNING, file=sys.stderr)
-    scrubber = Scrubber(policy, options.site, treatment, options.format or policy.format)
+    scrubber = Scrubber(policy, options.site, treatment, options.format or policy.format, options.output is not None)
     live = list(options.inputs) in ([], ["-"])
     if options.output is not None:
         from pipeline.events import write_events
@@ -66,43 +67,61 @@ def chosen_policy(file: Path | None, site: str | None) -> Policy:
 
 
 class Scrubber:
-    """The rewriters of the formats that were met, with one set of treatments and keys."""
+    """The rewriters of the formats that were met, with one set of treatments and keys.
 
-    def __init__(self, policy: Policy, site: str | None, treatment: str, asked: str) -> None:
+    Lines can be written anew in formats that are a server's directive; `events` can come of any.
+    """
+
+    def __init__(self, policy: Policy, site: str | None, treatment: str, asked: str, events: bool = False) -> None:
         self.policy, self.site, self.keys = policy, site, DayKeys()
         self.treatments = Treatments(policy, site, treatment, self.keys)
-        self._formats = {name: one.directive for name, one in {**load.formats(), **policy.formats}.items()}
+        known = {**load.formats(), **policy.formats}
+        if asked != "auto" and not set(re.split("[/+]", asked)) <= set(known):
+            known, asked = {"(given)": load.Format("(given)", "", "", asked)}, "(given)"
         self._asked = asked
+        try:
+            self.formats = {name: one for name, one in known.items() if events or is_writable(one)}
+            if asked != "auto":
+                check(asked, known)
+        except DirectiveError as error:
+            raise Trouble("E201", f"--format: {error}") from None
+        if asked != "auto" and not set(re.split("[/+]", asked)) <= set(self.formats):
+            raise Trouble(
+                "E201", f"--format {asked}: lines of it cannot be written anew yet; --output DIR makes events of it"
+            )
         self._rewriters: dict[str, Rewriter] = {}
-        if asked != "auto" and asked not in self._formats:
-            try:
-                compile_layout(asked)
-            except DirectiveError as error:
-                raise Trouble("E201", f"--format: {error}") from None
-            self._asked, self._formats["(given)"] = "(given)", asked
-        self.parse = Parse(policy, load.fields(), self._formats)
+        self.parse = Parse(policy, load.fields(), self.formats)
         calls.warm()
         writing.warm()
 
     def format_of(self, lines: Sequence[bytes]) -> str:
-        """The name of the format that was asked for, else of the one that reads these lines. Raises DirectiveError."""
+        """The format that was asked for, else what reads these lines. Raises DirectiveError."""
         if self._asked != "auto":
             return self._asked
-        layouts: Mapping[str, Layout] = {name: compile_layout(one) for name, one in self._formats.items()}
-        return detect([line for line in lines if line.strip()][:HEAD], layouts)[0]
+        return detect([line for line in lines if line.strip()][:HEAD], self.formats)[0]
 
     def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
         """The lines of a chunk, scrubbed, in blocks."""
-        if chunk.format not in self._rewriters:
-            family = Directive(self.parse.parser(chunk.format))
-            self._rewriters[chunk.format] = Rewriter(family, self.treatments)
-        return self._rewriters[chunk.format].rewrite(chunk)
+        name = chunk.format.partition("+")[0]  # of a mixture the first: in turns, lines would lose their order
+        if name not in self._rewriters:
+            (reader,) = readers(self.formats[name])
+            self._rewriters[name] = Rewriter(Directive(self.parse.parser(reader)), self.treatments)
+        return self._rewriters[name].rewrite(chunk)
 
     def forget(self) -> None:
         """A new day: other keys, and nothing that was remembered under the old ones."""
         self.keys.forget()
         for rewriter in self._rewriters.values():
             rewriter.forget()
+
+
+def is_writable(format: load.Format) -> bool:
+    """Whether scrub can write lines of a format: a server's directive, with times that it knows how to cut to the second."""
+    if format.family != "directive":
+        return False
+    (reader,) = readers(format)
+    types = {field.type for field in reader.fields if field.typed and ("%" in field.type or "|" in field.type)}
+    return not types and not reader.others and reader.escapes == "server" and "time" in reader.positions
 
 
 class Out:
@@ -126,10 +145,10 @@ def chunks(source: Input, number: int, scrubber: Scrubber) -> Iterator[Chunk]:
     """The chunks of a file in the order of its lines. Raises Trouble E302, E303, E304."""
     lines = [line for line in head(source) if line.strip()]
     try:
-        name = scrubber.format_of(lines) if lines else "combined"  # an empty file is of any format
+        name = scrubber.format_of(lines) if lines else next(iter(scrubber.formats))  # an empty file is of any format
     except DirectiveError as error:
         raise Trouble("E304", f"{source.path}: {error}. Name it with --format") from None
-    yield from Read()(iter([Range(number, source.place, 0, source.size, name)]))
+    yield from Read(formats=scrubber.formats)(iter([Range(number, source.place, 0, source.size, name)]))
 
 
 def to_stdout(inputs: Sequence[Input], scrubber: Scrubber) -> Accounts:

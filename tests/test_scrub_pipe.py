@@ -246,7 +246,11 @@ def test_events(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "PERSONAL DATA" in (folder / "NOTICE.txt").read_text()
     table = pq.read_table(folder / "events-00000.parquet")
     assert table.schema.metadata[b"crowdlog"] == b"pseudonymised events, still personal data"
-    assert "network" not in table.column_names and table.num_rows == 4
+    assert table.num_rows == 4
+    assert set(table.column_names) == {
+        "time", "ip", "country", "site", "route", "source", "campaign_medium", "campaign", "status", "status_class", "bytes",
+        "le_ms", "medium", "domain", "agent_class", "family", "major", "os", "device", "bot",
+    }, "no keyed hash of a network or an agent"  # fmt: skip
     rows = table.to_pylist()
     assert [str(row["time"]) for row in rows] == ["2026-11-18 10:20:30+00:00"] * 3 + ["2026-11-19 10:20:30+00:00"]
     assert rows[0]["ip"] == rows[2]["ip"] != rows[3]["ip"] and rows[0]["ip"].startswith("2001:db8:")
@@ -256,6 +260,25 @@ def test_events(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         512,
         "Firefox",
     )
+
+
+def test_events_of_a_format_that_is_not_written_anew(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """JSON lines become events; as lines they are refused, and nothing is passed through."""
+    log = root / "sample_logs" / "nginx_json" / "input.log"
+    if not log.exists():
+        log = tmp_path / "json.log"
+        log.write_text(
+            '{"time_iso8601": "2026-11-18T10:20:30+00:00", "remote_addr": "198.51.100.7", "request_uri": "/kb/setup?q=maxine",'
+            ' "request_method": "GET", "status": "200", "body_bytes_sent": "5", "http_user_agent": "maxine"}\n'
+        )
+    assert main(["scrub", str(log), "--format", "nginx_json", "--quiet", "--output", str(tmp_path / "events")]) == 0
+    assert pq.read_table(tmp_path / "events" / "events-00000.parquet").num_rows > 0
+    assert main(["scrub", str(log), "--format", "nginx_json", "--quiet"]) == 2
+    assert main(["scrub", str(log), "--quiet"]) == 3
+    out, messages = capfd.readouterr()
+    assert out == "" and "cannot be written anew" in messages and "maxine" not in messages
 
 
 def test_events_never_lie_in_a_release(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 from schemas.stages import Accounts, Chunk
 from transforms.kernels.calls import Block, Int32, Int64
-from transforms.kernels.modes import BARE, LAZY, WORD
+from transforms.kernels.modes import BARE, LAST, LAZY, WORD
+from transforms.parsers.layout import Layout
 from transforms.parsers.text import TextParser
 from transforms.scrub.quoting import without
 
@@ -48,11 +49,13 @@ class Directive:
 
     def __init__(self, parser: TextParser) -> None:
         layout = parser.layout
+        if not isinstance(layout, Layout):
+            raise TypeError(f"{type(layout).__name__} is no directive")
         self.spans = parser.spans
         self.slots = tuple(Slot(field.column, field.type, field.variable) for field in layout.fields)
         self.literals = (layout.lead, *layout.literals[:-1], layout.literals[-1] + b"\n")
         self._ends = [
-            literal[0] if literal and field.mode in (BARE, LAZY) else 32 if field.mode == WORD else None
+            literal[0] if literal and field.mode in (BARE, LAZY, LAST) else 32 if field.mode == WORD else None
             for field, literal in zip(layout.fields, layout.literals, strict=True)
         ]
 

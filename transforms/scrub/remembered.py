@@ -10,7 +10,7 @@ import pyarrow as pa
 from transforms.kernels.calls import Block, Dictionary, Int32, Int64
 from transforms.kernels.group import Index
 from transforms.kernels.writing import quads, runs
-from transforms.parsers.text import unescape
+from transforms.parsers.escapes import unescape
 from transforms.partials import pair
 
 Span = tuple[Block, Int32, Int32]

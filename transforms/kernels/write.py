@@ -34,15 +34,27 @@ def _copy(source: Words, start: int, stop: int, out: Words, at: int, begun: np.u
     return begun
 
 
+@part
+def _copy_word(arena: Words, at_word: int, n: int, out: Words, at: int, begun: np.uint64) -> np.uint64:
+    """Like `_copy`, of a text that begins on a boundary of words and ends in zeros: half the work."""
+    k = U(at_word)
+    while n > 8:
+        begun = _put(out, at, begun, arena[k], 8)
+        k += ONE
+        at += 8
+        n -= 8
+    return _put(out, at, begun, arena[k], n) if n > 0 else begun
+
+
 @kernel
-def measure(lens: Spans, pieces: Ints, codes: Spans, offsets: Ints) -> int:
+def measure(lens: Spans, pieces: Ints, codes: Spans, lengths: Ints) -> int:
     """How many bytes the pieces of all rows have together, see `assemble`."""
     size = signed(0)
     for p in range(pieces.shape[0]):
         first, last = pieces[p, 0], pieces[p, 1]
         for r in range(codes.shape[1]):
             if first < 0:
-                size += offsets[codes[p, r] + 1] - offsets[codes[p, r]]
+                size += lengths[codes[p, r]]
             else:
                 size += pieces[p, 2]
                 for field in range(first, last + 1):
@@ -52,33 +64,35 @@ def measure(lens: Spans, pieces: Ints, codes: Spans, offsets: Ints) -> int:
 
 @kernel
 def assemble(
-    words: Words, starts: Spans, lens: Spans, pieces: Ints, codes: Spans, arena: Words, offsets: Ints, literals: Words,
-    literal_offsets: Ints, out: Words,
+    words: Words, starts: Spans, lens: Spans, pieces: Ints, codes: Spans, arena: Words, begins: Ints, lengths: Ints,
+    literals: Words, literal_begins: Ints, literal_lengths: Ints, out: Words,
 ) -> int:  # fmt: skip
     """Writes every row: literal 0, then each piece with the literal behind it; returns the bytes written.
 
     pieces int64[pieces, 3]: the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the
     block with what stands between them, and how many bytes that is; or a first of -1 where codes int32[pieces, rows] say
-    which word (arena, offsets: Arrow layout, as words) is written. All texts have a word of padding behind them, and so
-    has `out`.
+    which word is written. Words and literals: begins (in words of the arena), lengths (in bytes) int64; each begins on a
+    boundary of words and ends in zeros. `out` has a word of padding.
     """
     at, begun = signed(0), U(0)
     for r in range(codes.shape[1]):
-        begun = _copy(literals, signed(literal_offsets[0]), signed(literal_offsets[1]), out, at, begun)
-        at += literal_offsets[1] - literal_offsets[0]
+        n = literal_lengths[0]
+        begun = _copy_word(literals, literal_begins[0], n, out, at, begun)
+        at += n
         for p in range(pieces.shape[0]):
             first, last = pieces[p, 0], pieces[p, 1]
             if first >= 0:
                 start, stop = signed(starts[first, r]), signed(starts[last, r]) + lens[last, r]
                 begun = _copy(words, start, stop, out, at, begun)
+                at += stop - start
             else:
                 word = codes[p, r]
-                start, stop = signed(offsets[word]), signed(offsets[word + 1])
-                begun = _copy(arena, start, stop, out, at, begun)
-            at += stop - start
-            start, stop = signed(literal_offsets[p + 1]), signed(literal_offsets[p + 2])
-            begun = _copy(literals, start, stop, out, at, begun)
-            at += stop - start
+                n = lengths[word]
+                begun = _copy_word(arena, begins[word], n, out, at, begun)
+                at += n
+            n = literal_lengths[p + 1]
+            begun = _copy_word(literals, literal_begins[p + 1], n, out, at, begun)
+            at += n
     out[U(at) >> THREE] = begun
     return at
 

@@ -17,14 +17,18 @@ BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
 
 
 class Lexicon:
-    """Words that may be written, by number; `size` is how many bytes they have together."""
+    """Words that may be written, by number; `size` is how many bytes they take."""
 
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._fresh: list[bytes] = []
-        self.size = 0
-        self._arena: Text = _room(1 << 12)
-        self._offsets: Int64 = np.zeros(1 << 8, np.int64)
+        self._arena = np.zeros(1 << 10, np.uint64)
+        self._begins, self._lengths = np.zeros(1 << 8, np.int64), np.zeros(1 << 8, np.int64)
+        self._end = 0
+
+    @property
+    def size(self) -> int:
+        return 8 * self._end
 
     def number(self, word: bytes) -> int:
         """The number of a word, which is remembered."""
@@ -34,30 +38,26 @@ class Lexicon:
             self._fresh.append(word)
         return found
 
-    def tables(self) -> tuple[Text, Int64]:
-        """(arena uint8, offsets int64[words + 1]); the arena has padding behind it and a multiple of eight bytes."""
+    def tables(self) -> tuple[NDArray[np.uint64], Int64, Int64]:
+        """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64 and ends in zeros."""
         if self._fresh:
-            first, end = len(self._numbers) - len(self._fresh), self.size + sum(map(len, self._fresh))
-            self._arena = _longer(self._arena, end + PADDING)
-            self._offsets = _longer(self._offsets, len(self._numbers) + 1)
-            self._arena[self.size : end] = np.frombuffer(b"".join(self._fresh), np.uint8)
-            self._offsets[first + 1 : len(self._numbers) + 1] = self.size + np.cumsum([*map(len, self._fresh)])
-            self._fresh, self.size = [], end
-        return self._arena, self._offsets[: len(self._numbers) + 1]
+            first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
+            lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
+            ends = self._end + np.cumsum((lengths + 7) // 8)
+            self._arena = _longer(self._arena, int(ends[-1]) + 1)
+            self._begins, self._lengths = _longer(self._begins, count), _longer(self._lengths, count)
+            padded = b"".join(word.ljust(-(-len(word) // 8) * 8, b"\0") for word in self._fresh)
+            self._arena[self._end : ends[-1]] = np.frombuffer(padded, np.uint64)
+            self._begins[first:count], self._lengths[first:count] = ends - (lengths + 7) // 8, lengths
+            self._fresh, self._end = [], int(ends[-1])
+        return self._arena, self._begins, self._lengths
 
 
 def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
     """The array, or a copy with room for at least `size` values."""
     if size <= values.size:
         return values
-    longer = _room(max(size, 2 * values.size) * values.itemsize).view(values.dtype)
-    longer[: values.size] = values
-    return longer
-
-
-def _room(size: int) -> Text:
-    """At least `size` bytes, zero, on a boundary of words and a whole number of them."""
-    return np.zeros((size + 7) // 8, np.uint64).view(np.uint8)
+    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
 
 
 class Template:
@@ -70,39 +70,53 @@ class Template:
         self.literals, self.copied = tuple(literals), tuple(copied)
         self._out = np.zeros(1 << 10, np.uint64)
         self._pieces = np.array([(-1, -1, 0) if one is None else one for one in copied], np.int64).reshape(-1, 3)
-        joined = b"".join(literals)
-        self._text = _room(len(joined) + PADDING)
-        self._text[: len(joined)] = np.frombuffer(joined, np.uint8)
-        self._offsets = np.cumsum([0, *map(len, literals)]).astype(np.int64)
+        lexicon = Lexicon()
+        numbers = [lexicon.number(literal) for literal in literals]
+        arena, begins, lengths = lexicon.tables()
+        self._tables = arena, begins[numbers], lengths[numbers]
 
     def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32, lexicon: Lexicon) -> memoryview:
         """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans.
 
         They are in memory that the next call uses again: fresh pages would cost as much as the writing.
         """
-        arena, offsets = lexicon.tables()
+        words = lexicon.tables()
         if not compiled():
-            return memoryview(self._write_plainly(block, starts, lens, codes, arena, offsets))
+            return memoryview(self._write_plainly(block, starts, lens, codes, words))
         from transforms.kernels.write import assemble, measure
 
         spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
-        size = codes.shape[1] * int(self._offsets[-1]) + measure(spans[1], self._pieces, codes, offsets)
+        size = codes.shape[1] * int(self._tables[2].sum()) + measure(spans[1], self._pieces, codes, words[2])
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        texts = arena.view(np.uint64), offsets, self._text.view(np.uint64), self._offsets
-        written = assemble(block.words, *spans, self._pieces, codes, *texts, self._out)
+        (arena, begins, lengths), (literals, places, sizes) = words, self._tables
+        written = assemble(
+            block.words,
+            spans[0],
+            spans[1],
+            self._pieces,
+            codes,
+            arena,
+            begins,
+            lengths,
+            literals,
+            places,
+            sizes,
+            self._out,
+        )
         return self._out.data.cast("B")[:written]
 
     def _write_plainly(
-        self, block: Block, starts: Int32, lens: Int32, codes: Int32, arena: Text, offsets: Int64
+        self, block: Block, starts: Int32, lens: Int32, codes: Int32, words: tuple[NDArray[np.uint64], Int64, Int64]
     ) -> bytes:
-        text, words = block.text[: block.size].tobytes(), arena.tobytes()
+        text, arena = block.text[: block.size].tobytes(), words[0].tobytes()
         out = bytearray()
         for r in range(codes.shape[1]):
             out += self.literals[0]
             for p, fields in enumerate(self.copied):
                 if fields is None:
-                    out += words[offsets[codes[p, r]] : offsets[codes[p, r] + 1]]
+                    begin, length = 8 * int(words[1][codes[p, r]]), int(words[2][codes[p, r]])
+                    out += arena[begin : begin + length]
                 else:
                     first, last, _ = fields
                     out += text[starts[first, r] : starts[last, r] + lens[last, r]]

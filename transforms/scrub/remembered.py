@@ -128,11 +128,14 @@ class Learned:
 
     def learn(self, rows: Iterable[tuple[object, ...]]) -> None:
         """Ask the treatment for each row of arguments."""
-        for row in rows:
-            if self.count == self._columns.shape[1]:
-                self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], 1)
-            self._columns[:, self.count] = self._treat(*row)
-            self.count += 1
+        found = [self._treat(*row) for row in rows]
+        if not found:
+            return
+        end = self.count + len(found)
+        while end > self._columns.shape[1]:
+            self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], 1)
+        self._columns[:, self.count : end] = np.array(found, np.int32).T
+        self.count = end
 
     def given(self, ids: Int32) -> Int32:
         """int32[width, rows]."""

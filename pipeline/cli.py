@@ -39,6 +39,17 @@ examples:
 """
 
 
+SCRUB_EXAMPLES = """\
+examples:
+  CustomLog "|$crowdlog scrub - --format combined --quiet >> /var/log/apache2/scrubbed.log" combined
+  crowdlog scrub access.log --ip truncate | goaccess - --log-format=COMBINED
+  crowdlog scrub 'logs/*.gz' --output events
+
+What it writes is pseudonymised, still personal data: a line stands for one request of one person.
+A key for hashed addresses lives as long as a day, in memory alone.
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with one line on an error and exit status 2."""
 
@@ -55,6 +66,7 @@ def parser() -> Parser:
     main_parser.add_argument("--version", action="version", version=f"crowdlog {VERSION}")
     commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_run(commands)
+    _add_scrub(commands)
     _add_explain(commands)
     _add_policy(commands)
     return main_parser
@@ -98,6 +110,27 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--key-ref", metavar="file:PATH", help="where workers on other hosts find the run's key")
     run.add_argument("--quiet", action="store_true", help="say nothing but errors")
     run.add_argument("--json", action="store_true", help="print the run's record as one JSON object")
+
+
+def _add_scrub(commands: argparse._SubParsersAction[Parser]) -> None:
+    scrub = commands.add_parser(
+        "scrub", help="take out of log lines what names or follows a person", allow_abbrev=False,
+        description="Write log lines anew, in their own format and order, without what names or follows a person.",
+        epilog=SCRUB_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    scrub.add_argument("inputs", nargs="*", metavar="INPUT", help="as for run; - or nothing reads standard input")
+    scrub.add_argument("--output", type=folder, metavar="DIR", help="events as Parquet into a new folder, not lines")
+    scrub.add_argument(
+        "--ip", choices=("truncate", "hash", "drop"), help="addresses (default: as the policy says, hash)"
+    )
+    scrub.add_argument("--policy", type=Path, metavar="FILE", help="as for run")
+    scrub.add_argument("--format", metavar="NAME", help="as for run")
+    scrub.add_argument("--site", metavar="NAME", help="as for run")
+    scrub.add_argument("--geo-db", type=Path, metavar="FILE", help="as for run; for --output")
+    scrub.add_argument(
+        "--max-reject-rate", type=float, default=0.05, metavar="R", help="more dropped lines of files: exit 3 (0.05)"
+    )
+    scrub.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
 def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -155,7 +188,8 @@ def dispatch(arguments: list[str]) -> int:
         at = arguments.index("--")
         ours, beam = arguments[:at], arguments[at + 1 :]
     options = parser().parse_args(ours)
-    return {"run": run_command, "explain": explain_command, "policy": policy_command}[options.command](
+    run = {"run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command}
+    return run[options.command](
         options, tuple(beam)
     )
 
@@ -187,13 +221,18 @@ def check_run(options: argparse.Namespace) -> None:
     """What argparse cannot say."""
     if options.workers < 1:
         raise Trouble("E201", f"--workers is {options.workers}, expected at least 1")
-    if not 0 <= options.max_reject_rate <= 1:
-        raise Trouble("E201", f"--max-reject-rate is {options.max_reject_rate}, expected 0 to 1")
+    check_rate(options)
     if options.partial and options.preview:
         raise Trouble("E201", "--preview shows partial periods anyway; leave --partial out")
     check_output(options.output)
     if options.key_ref and not options.key_ref.startswith("file:"):
         raise Trouble("E201", "--key-ref is file:PATH")
+
+
+def check_rate(options: argparse.Namespace) -> None:
+    """A share of lines."""
+    if not 0 <= options.max_reject_rate <= 1:
+        raise Trouble("E201", f"--max-reject-rate is {options.max_reject_rate}, expected 0 to 1")
 
 
 def check_output(output: Path) -> None:
@@ -205,6 +244,18 @@ def check_output(output: Path) -> None:
         raise Trouble("E201", f"--output: {there} is not a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise Trouble("E201", f"--output: {there} cannot be written to")
+
+
+def scrub_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog scrub`."""
+    check_rate(options)
+    if options.output is not None:
+        check_output(options.output)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # a core holds raw lines
+    signal.signal(signal.SIGTERM, stop)  # a live pipe ends in its own way
+    from pipeline.scrub import scrub
+
+    return scrub(options)
 
 
 def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:

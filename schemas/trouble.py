@@ -14,6 +14,7 @@ CODES = {
     "E101": (1, "an internal error"),
     "E102": (1, "the run's key could not be had"),
     "E103": (1, "the engine failed"),
+    "E104": (1, "the output could not be written"),
     "E201": (2, "wrong usage"),
     "E202": (2, "a wrong declaration or policy"),
     "E203": (2, "no usable geo database"),
@@ -28,6 +29,7 @@ CODES = {
     "E404": (4, "a table to be published breaks its contract"),
     "E405": (4, "a published file is missing or changed"),
     "E406": (4, "the counts of the run do not add up"),
+    "E407": (4, "the folder holds something else"),
 }
 
 

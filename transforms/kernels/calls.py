@@ -265,13 +265,24 @@ class Dictionary:
             codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - self._fixed)
         return codes
 
-    def values(self) -> pa.Array:
-        """The distinct values, binary[codes]."""
+    @property
+    def count(self) -> int:
+        """How many distinct values there are."""
+        return int(self._state[5]) if compiled() else len(self._plain) - self._fixed
+
+    @property
+    def size(self) -> int:
+        """About how many bytes they take."""
+        return 8 * len(self._state[4]) if compiled() else sum(map(len, self._plain))
+
+    def values(self, first: int = 0) -> pa.Array:
+        """The distinct values from code `first` on, binary[codes - first]."""
         if not compiled():
-            return pa.array(list(self._plain)[self._fixed :], pa.binary())
+            return pa.array(list(self._plain)[self._fixed + first :], pa.binary())
         from transforms.kernels.encode import pack
 
         _, _, begins, lengths, arena, count = self._state
+        begins, lengths, count = begins[first:], lengths[first:], count - first
         offsets = np.empty(count + 1, np.int32)
         data = np.empty(int(lengths[:count].sum(dtype=np.int64)), np.uint8)
         pack(arena.view(np.uint8), begins[:count], lengths[:count], data, offsets)

@@ -70,17 +70,27 @@ class TextParser:
         accounts = copy.deepcopy(chunk.accounts)
         dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
         parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in self.columns}
-        rows, block, kept = Rows(len(self.layout.fields)), Block(), Block()
+        kept = Block()
+        for block, starts, lens, numbers in self.spans(chunk, accounts, refused):
+            for name, column in self._columns(block, starts, lens, numbers, dictionaries, kept):
+                parts[name].append(column)
+        arrays = [self._array(name, parts[name], dictionaries.get(name)) for name in self.columns]
+        return Events(pa.RecordBatch.from_arrays(arrays, list(self.columns)), chunk.file, accounts)
+
+    def spans(
+        self, chunk: Chunk, accounts: Accounts, refused: list[bytes] | None = None
+    ) -> Iterator[tuple[Block, Int32, Int32, dict[int, Int64]]]:
+        """By block of the chunk: starts, lens int32[fields, parsed] of every field, also of those that are dropped, and
+        the values int64[parsed] of the typed ones. The block is used again for the next.
+        """
+        rows, block = Rows(len(self.layout.fields)), Block()
         for lines in _blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, numbers = self._read(block, rows, accounts, refused)
             if self._time is not None:
                 _widen(accounts, chunk.file, numbers[self._time])
-            for name, column in self._columns(block, starts, lens, numbers, dictionaries, kept):
-                parts[name].append(column)
-        arrays = [self._array(name, parts[name], dictionaries.get(name)) for name in self.columns]
-        return Events(pa.RecordBatch.from_arrays(arrays, list(self.columns)), chunk.file, accounts)
+            yield block, starts, lens, numbers
 
     def inside(self, chunk: Chunk, refused: list[bytes] | None = None) -> tuple[bytes, Accounts]:
         """The lines that are inside those of an envelope, and the account of those that are none of it."""

@@ -1,0 +1,180 @@
+"""The one way to the kernels that write: owns sizes, and knows the plain way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels import compiled, plain
+from transforms.kernels.calls import PADDING, Block, Int32, Int64
+
+Text = NDArray[np.uint8]
+BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
+"""Types of times that may say more than the second, and how many of their whole digits are below it."""
+
+
+class Lexicon:
+    """Words that may be written, by number; `size` is how many bytes they take."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._fresh: list[bytes] = []
+        self._arena = np.zeros(1 << 10, np.uint64)
+        self._begins, self._lengths = np.zeros(1 << 8, np.int64), np.zeros(1 << 8, np.int64)
+        self._end = 0
+
+    @property
+    def size(self) -> int:
+        return 8 * self._end
+
+    def number(self, word: bytes) -> int:
+        """The number of a word, which is remembered."""
+        found = self._numbers.get(word)
+        if found is None:
+            found = self._numbers[word] = len(self._numbers)
+            self._fresh.append(word)
+        return found
+
+    def tables(self) -> tuple[NDArray[np.uint64], Int64, Int64]:
+        """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64 and ends in zeros."""
+        if self._fresh:
+            first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
+            lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
+            ends = self._end + np.cumsum((lengths + 7) // 8)
+            self._arena = _longer(self._arena, int(ends[-1]) + 1)
+            self._begins, self._lengths = _longer(self._begins, count), _longer(self._lengths, count)
+            padded = b"".join(word.ljust(-(-len(word) // 8) * 8, b"\0") for word in self._fresh)
+            self._arena[self._end : ends[-1]] = np.frombuffer(padded, np.uint64)
+            self._begins[first:count], self._lengths[first:count] = ends - (lengths + 7) // 8, lengths
+            self._fresh, self._end = [], int(ends[-1])
+        return self._arena, self._begins, self._lengths
+
+
+def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array, or a copy with room for at least `size` values."""
+    if size <= values.size:
+        return values
+    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
+
+
+class Template:
+    """What a line is made of: literals (one more than pieces), and for each piece the fields it copies, or None.
+
+    Fields that are copied are (first, last, bytes of the text between them), neighbours and that text in one piece.
+    """
+
+    def __init__(self, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None]) -> None:
+        self.literals, self.copied = tuple(literals), tuple(copied)
+        self._out = np.zeros(1 << 10, np.uint64)
+        self._pieces = np.array([(-1, -1, 0) if one is None else one for one in copied], np.int64).reshape(-1, 3)
+        lexicon = Lexicon()
+        numbers = [lexicon.number(literal) for literal in literals]
+        arena, begins, lengths = lexicon.tables()
+        self._tables = arena, begins[numbers], lengths[numbers]
+
+    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32, lexicon: Lexicon) -> memoryview:
+        """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans.
+
+        They are in memory that the next call uses again: fresh pages would cost as much as the writing.
+        """
+        words = lexicon.tables()
+        if not compiled():
+            return memoryview(self._write_plainly(block, starts, lens, codes, words))
+        from transforms.kernels.write import assemble, measure
+
+        spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
+        size = codes.shape[1] * int(self._tables[2].sum()) + measure(spans[1], self._pieces, codes, words[2])
+        if self._out.size < (size + PADDING) // 8:
+            self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
+        (arena, begins, lengths), (literals, places, sizes) = words, self._tables
+        written = assemble(
+            block.words,
+            spans[0],
+            spans[1],
+            self._pieces,
+            codes,
+            arena,
+            begins,
+            lengths,
+            literals,
+            places,
+            sizes,
+            self._out,
+        )
+        return self._out.data.cast("B")[:written]
+
+    def _write_plainly(
+        self, block: Block, starts: Int32, lens: Int32, codes: Int32, words: tuple[NDArray[np.uint64], Int64, Int64]
+    ) -> bytes:
+        text, arena = block.text[: block.size].tobytes(), words[0].tobytes()
+        out = bytearray()
+        for r in range(codes.shape[1]):
+            out += self.literals[0]
+            for p, fields in enumerate(self.copied):
+                if fields is None:
+                    begin, length = 8 * int(words[1][codes[p, r]]), int(words[2][codes[p, r]])
+                    out += arena[begin : begin + length]
+                else:
+                    first, last, _ = fields
+                    out += text[starts[first, r] : starts[last, r] + lens[last, r]]
+                out += self.literals[p + 1]
+        return bytes(out)
+
+
+def cut_to_seconds(kind: str, block: Block, starts: Int32, lens: Int32) -> None:
+    """Turn what times of a type say below the second into zeros, in the block itself."""
+    if kind not in BELOW_SECONDS:
+        return
+    if compiled():
+        from transforms.kernels.write import cut_to_seconds as kernel
+
+        kernel(block.text, starts, lens, BELOW_SECONDS[kind])
+        return
+    for start, length in zip(starts.tolist(), lens.tolist(), strict=True):
+        text = block.text[start : start + length]
+        mark = next((k for k, byte in enumerate(text.tolist()) if byte in b".,"), length)
+        text[max(0, mark - BELOW_SECONDS[kind]) : mark] = 48
+        rest = text[mark + 1 :]
+        digits = next((k for k, byte in enumerate(rest.tolist()) if not 48 <= byte <= 57), rest.size)
+        rest[:digits] = 48
+
+
+def quads(block: Block, starts: Int32, lens: Int32) -> tuple[Int64, int]:
+    """int64[rows]: the number of each span that is a dotted quad, else -1; and how many are none."""
+    out = np.empty(starts.size, np.int64)
+    if compiled():
+        from transforms.kernels.write import quads as kernel
+
+        return out, kernel(block.text, starts, lens, out)
+    text = block.text[: block.size].tobytes()
+    for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
+        out[r] = plain.ipv4(text[start : start + length])
+    return out, int((out < 0).sum())
+
+
+def runs(block: Block, starts: Int32, lens: Int32) -> tuple[Int32, Int32]:
+    """(first, run): the first row of each run of neighbours with equal short spans, and the run of each row."""
+    if not compiled():
+        every = np.arange(starts.size, dtype=np.int32)
+        return every, every
+    from transforms.kernels.write import runs as kernel
+
+    first, run = np.empty(starts.size, np.int32), np.empty(starts.size, np.int32)
+    return first[: kernel(block.words, starts, lens, first, run)], run
+
+
+def warm() -> None:
+    """Compile the kernels that write, or load them from the cache."""
+    line = b"1.5\n"
+    block = Block()
+    block.fill(np.frombuffer(line, np.uint8))
+    spans = np.zeros((1, 1), np.int32), np.full((1, 1), 3, np.int32)
+    quads(block, spans[0][0], spans[1][0])
+    runs(block, spans[0][0], spans[1][0])
+    cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
+    lexicon = Lexicon()
+    codes = np.array([[lexicon.number(b"-")]], np.int32)
+    Template([b"", b"\n"], [None]).write(block, *spans, codes, lexicon)

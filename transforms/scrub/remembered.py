@@ -1,0 +1,146 @@
+"""Remembered: what is written instead of distinct values, over blocks and chunks; raw values are kept, so it is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.kernels.calls import Block, Dictionary, Int32, Int64
+from transforms.kernels.group import Index
+from transforms.kernels.writing import quads, runs
+from transforms.parsers.escapes import unescape
+from transforms.partials import pair
+
+Span = tuple[Block, Int32, Int32]
+"""A field of the lines of a block: the block, starts and lens int32[rows]."""
+
+VALUES, ROOM = 1 << 19, 64 << 20  # distinct values, and bytes of them, that a column or a treatment remembers
+
+
+class Source:
+    """One text column: its distinct values so far, by code."""
+
+    def __init__(self) -> None:
+        self._dictionary = Dictionary(dash=True)
+        self.values: list[bytes | None] = [None]
+
+    def encode(self, span: Span) -> Int32:
+        """int32[rows]: 0 for nothing ("" or "-"), else the place in `values`, where the server's escapes are undone."""
+        codes: Int32 = self._dictionary.encode(*span) + np.int32(1)
+        if (first := len(self.values) - 1) < self._dictionary.count:
+            fresh: pa.Array = self._dictionary.values(first)
+            self.values += [unescape(value) if b"\\" in value else value for value in fresh.to_pylist()]
+        return codes
+
+    @property
+    def full(self) -> bool:
+        return len(self.values) > VALUES or self._dictionary.size > ROOM
+
+
+class Remembered:
+    """A treatment of text columns and a whole number (of a site and day), asked once for each distinct row of them.
+
+    `treat(number, *values)` gives `width` numbers, such as those of the words to write. A value that is missing is None.
+    """
+
+    def __init__(self, treat: Callable[..., Sequence[int]], sources: int, width: int) -> None:
+        self._sources = [Source() for _ in range(sources)]
+        self._indices = [Index() for _ in range(sources)]
+        self._learned = Learned(treat, width)
+
+    def __call__(self, numbers: Int32 | int, *spans: Span) -> Int32:
+        """int32[width, rows]: what the treatment gives for each row."""
+        codes = [source.encode(span) for source, span in zip(self._sources, spans, strict=True)]
+        context = np.full(codes[0].size, numbers, np.int32) if isinstance(numbers, int) else numbers
+        ids = context
+        for index, column in zip(self._indices, codes, strict=True):
+            ids, fresh = index.number(pair(ids, column))
+        columns = zip(*(column[fresh].tolist() for column in codes), strict=True)
+        values = ([source.values[code] for source, code in zip(self._sources, row, strict=True)] for row in columns)
+        self._learned.learn((number, *row) for number, row in zip(context[fresh].tolist(), values, strict=True))
+        return self._learned.given(ids)
+
+    @property
+    def full(self) -> bool:
+        return self._learned.full or any(source.full for source in self._sources)
+
+
+class RememberedRuns:
+    """A treatment of one text column in which neighbours are mostly equal, such as the method of a request."""
+
+    def __init__(self, treat: Callable[[bytes | None], int]) -> None:
+        self._source = Source()
+        self._learned = Learned(lambda value: (treat(value),), 1)
+
+    def __call__(self, span: Span) -> Int32:
+        """int32[1, rows]: what the treatment gives for each row."""
+        block, starts, lens = span
+        first, run = runs(block, starts, lens)
+        codes = self._source.encode((block, starts[first], lens[first]))
+        self._learned.learn((value,) for value in self._source.values[self._learned.count :])
+        return self._learned.given(codes[run])
+
+    @property
+    def full(self) -> bool:
+        return self._learned.full or self._source.full
+
+
+class RememberedQuads:
+    """A treatment of clients that are mostly dotted quads: these are told apart by number, without their text."""
+
+    def __init__(self, treat: Callable[[int, int], Sequence[int]], mask: int, others: Remembered) -> None:
+        """`treat(number, quad)`; `mask`: the bits of a quad on which it depends; `others` knows the clients that are none."""
+        self._index, self._mask, self._others = Index(), mask, others
+        self._learned = Learned(treat, 2)
+
+    def __call__(self, numbers: Int32, span: Span) -> Int32:
+        """int32[2, rows]."""
+        block, starts, lens = span
+        found, others = quads(block, starts, lens)
+        if others:
+            rest = np.flatnonzero(found < 0)
+            given = np.zeros((2, found.size), np.int32)
+            given[:, rest] = self._others(numbers[rest], (block, starts[rest], lens[rest]))
+            rows = np.flatnonzero(found >= 0)
+            given[:, rows] = self._known(numbers[rows], found[rows])
+            return given
+        return self._known(numbers, found)
+
+    def _known(self, numbers: Int32, found: Int64) -> Int32:
+        found = found & self._mask
+        ids, fresh = self._index.number(pair(numbers, found))
+        self._learned.learn(zip(numbers[fresh].tolist(), found[fresh].tolist(), strict=True))
+        return self._learned.given(ids)
+
+    @property
+    def full(self) -> bool:
+        return self._learned.full or self._others.full
+
+
+class Learned:
+    """What a treatment gave, by number."""
+
+    def __init__(self, treat: Callable[..., Sequence[int]], width: int) -> None:
+        self._treat, self.count = treat, 0
+        self._columns = np.zeros((width, 256), np.int32)
+
+    def learn(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Ask the treatment for each row of arguments."""
+        found = [self._treat(*row) for row in rows]
+        if not found:
+            return
+        end = self.count + len(found)
+        while end > self._columns.shape[1]:
+            self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], 1)
+        self._columns[:, self.count : end] = np.array(found, np.int32).T
+        self.count = end
+
+    def given(self, ids: Int32) -> Int32:
+        """int32[width, rows]."""
+        return self._columns.take(ids, 1)
+
+    @property
+    def full(self) -> bool:
+        return self.count > VALUES

@@ -189,9 +189,7 @@ def dispatch(arguments: list[str]) -> int:
         ours, beam = arguments[:at], arguments[at + 1 :]
     options = parser().parse_args(ours)
     run = {"run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command}
-    return run[options.command](
-        options, tuple(beam)
-    )
+    return run[options.command](options, tuple(beam))
 
 
 def stop(_: int, __: object) -> NoReturn:

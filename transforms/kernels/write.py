@@ -5,45 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.kernels.jit import kernel, part
-from transforms.kernels.words import ONE, SEVEN, SIXTY_THREE, THREE, Text, U, Words, head, load, signed
+from transforms.kernels.jit import kernel
+from transforms.kernels.words import ONE, SIXTY_THREE, THREE, Text, U, Words, head, load, signed
 
 Spans = NDArray[np.int32]
 Ints = NDArray[np.int64]
-
-
-@part
-def _put(out: Words, at: int, begun: np.uint64, word: np.uint64, n: int) -> np.uint64:
-    """Writes `n` bytes at byte `at`, behind those of the word that is begun; gives back the word begun then."""
-    shift = (U(at) & SEVEN) << THREE
-    begun |= word << shift
-    if (at & 7) + n < 8:
-        return begun
-    out[U(at) >> THREE] = begun
-    return (word >> ONE) >> (SIXTY_THREE - shift)  # two shifts: a shift by 64 is undefined
-
-
-@part
-def _copy(source: Words, start: int, stop: int, out: Words, at: int, begun: np.uint64) -> np.uint64:
-    while stop - start > 8:
-        begun = _put(out, at, begun, load(source, start), 8)
-        start += 8
-        at += 8
-    if stop > start:
-        begun = _put(out, at, begun, head(load(source, start), stop - start), stop - start)
-    return begun
-
-
-@part
-def _copy_word(arena: Words, at_word: int, n: int, out: Words, at: int, begun: np.uint64) -> np.uint64:
-    """Like `_copy`, of a text that begins on a boundary of words and ends in zeros: half the work."""
-    k = U(at_word)
-    while n > 8:
-        begun = _put(out, at, begun, arena[k], 8)
-        k += ONE
-        at += 8
-        n -= 8
-    return _put(out, at, begun, arena[k], n) if n > 0 else begun
+SIXTY_FOUR = U(64)
 
 
 @kernel
@@ -64,37 +31,56 @@ def measure(lens: Spans, pieces: Ints, codes: Spans, lengths: Ints) -> int:
 
 @kernel
 def assemble(
-    words: Words, starts: Spans, lens: Spans, pieces: Ints, codes: Spans, arena: Words, begins: Ints, lengths: Ints,
-    literals: Words, literal_begins: Ints, literal_lengths: Ints, out: Words,
+    words: Words, starts: Spans, lens: Spans, pieces: Ints, literals: Ints, codes: Spans, arena: Words, begins: Ints,
+    lengths: Ints, out: Words,
 ) -> int:  # fmt: skip
     """Writes every row: literal 0, then each piece with the literal behind it; returns the bytes written.
 
     pieces int64[pieces, 3]: the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the
     block with what stands between them, and how many bytes that is; or a first of -1 where codes int32[pieces, rows] say
-    which word is written. Words and literals: begins (in words of the arena), lengths (in bytes) int64; each begins on a
-    boundary of words and ends in zeros. `out` has a word of padding.
+    which word is written. literals int64[pieces + 1] are words as well. Words: begins (in words of the arena), lengths (in
+    bytes) int64; each begins on a boundary and ends in zeros. `out` has a word of padding.
     """
-    at, begun = signed(0), U(0)
+    # `begun` is the word of `out` that is not full yet: `fill` bits of it. One loop and no calls: that is twice as fast.
+    k, fill, begun = U(0), U(0), U(0)
     for r in range(codes.shape[1]):
-        n = literal_lengths[0]
-        begun = _copy_word(literals, literal_begins[0], n, out, at, begun)
-        at += n
-        for p in range(pieces.shape[0]):
-            first, last = pieces[p, 0], pieces[p, 1]
-            if first >= 0:
-                start, stop = signed(starts[first, r]), signed(starts[last, r]) + lens[last, r]
-                begun = _copy(words, start, stop, out, at, begun)
-                at += stop - start
+        for q in range(2 * pieces.shape[0] + 1):
+            p = q >> 1
+            if q & 1 == 0 or pieces[p, 0] < 0:
+                word = literals[p] if q & 1 == 0 else signed(codes[p, r])
+                n, a = lengths[word], U(begins[word])
+                while n > 8:
+                    bytes_ = arena[a]
+                    a += ONE
+                    out[k] = begun | (bytes_ << fill)
+                    begun = (bytes_ >> ONE) >> (SIXTY_THREE - fill)  # two shifts: a shift by 64 is undefined
+                    k += ONE
+                    n -= 8
+                if n == 0:
+                    continue
+                bytes_ = arena[a]
             else:
-                word = codes[p, r]
-                n = lengths[word]
-                begun = _copy_word(arena, begins[word], n, out, at, begun)
-                at += n
-            n = literal_lengths[p + 1]
-            begun = _copy_word(literals, literal_begins[p + 1], n, out, at, begun)
-            at += n
-    out[U(at) >> THREE] = begun
-    return at
+                i = signed(starts[pieces[p, 0], r])
+                n = signed(starts[pieces[p, 1], r]) + lens[pieces[p, 1], r] - i
+                while n > 8:
+                    bytes_ = load(words, i)
+                    out[k] = begun | (bytes_ << fill)
+                    begun = (bytes_ >> ONE) >> (SIXTY_THREE - fill)
+                    k += ONE
+                    i += 8
+                    n -= 8
+                if n <= 0:
+                    continue
+                bytes_ = head(load(words, i), n)
+            begun |= bytes_ << fill
+            fill += U(n) << THREE
+            if fill >= SIXTY_FOUR:
+                out[k] = begun
+                k += ONE
+                fill -= SIXTY_FOUR
+                begun = bytes_ >> ((U(n) << THREE) - fill) if fill > U(0) else U(0)
+    out[k] = begun
+    return signed(k << THREE) + signed(fill >> THREE)
 
 
 @kernel

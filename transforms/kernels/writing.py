@@ -66,43 +66,31 @@ class Template:
     Fields that are copied are (first, last, bytes of the text between them), neighbours and that text in one piece.
     """
 
-    def __init__(self, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None]) -> None:
+    def __init__(
+        self, lexicon: Lexicon, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None]
+    ) -> None:
         self.literals, self.copied = tuple(literals), tuple(copied)
+        self._lexicon = lexicon
         self._out = np.zeros(1 << 10, np.uint64)
         self._pieces = np.array([(-1, -1, 0) if one is None else one for one in copied], np.int64).reshape(-1, 3)
-        lexicon = Lexicon()
-        numbers = [lexicon.number(literal) for literal in literals]
-        arena, begins, lengths = lexicon.tables()
-        self._tables = arena, begins[numbers], lengths[numbers]
+        self._literals = np.array([lexicon.number(literal) for literal in literals], np.int64)
 
-    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32, lexicon: Lexicon) -> memoryview:
+    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32) -> memoryview:
         """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans.
 
         They are in memory that the next call uses again: fresh pages would cost as much as the writing.
         """
-        words = lexicon.tables()
+        arena, begins, lengths = self._lexicon.tables()
         if not compiled():
-            return memoryview(self._write_plainly(block, starts, lens, codes, words))
+            return memoryview(self._write_plainly(block, starts, lens, codes, (arena, begins, lengths)))
         from transforms.kernels.write import assemble, measure
 
         spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
-        size = codes.shape[1] * int(self._tables[2].sum()) + measure(spans[1], self._pieces, codes, words[2])
+        size = codes.shape[1] * sum(map(len, self.literals)) + measure(spans[1], self._pieces, codes, lengths)
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        (arena, begins, lengths), (literals, places, sizes) = words, self._tables
         written = assemble(
-            block.words,
-            spans[0],
-            spans[1],
-            self._pieces,
-            codes,
-            arena,
-            begins,
-            lengths,
-            literals,
-            places,
-            sizes,
-            self._out,
+            block.words, spans[0], spans[1], self._pieces, self._literals, codes, arena, begins, lengths, self._out
         )
         return self._out.data.cast("B")[:written]
 
@@ -177,4 +165,4 @@ def warm() -> None:
     cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
     lexicon = Lexicon()
     codes = np.array([[lexicon.number(b"-")]], np.int32)
-    Template([b"", b"\n"], [None]).write(block, *spans, codes, lexicon)
+    Template(lexicon, [b"", b"\n"], [None]).write(block, *spans, codes)

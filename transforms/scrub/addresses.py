@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socket import AF_INET6, inet_ntop
 
 from schemas.policy import Policy, Site
@@ -61,9 +61,9 @@ class Addresses:
         written = None if address is None else self._write(day, site, address)
         return written, written if written and forwarded and ip.trusted_proxies else b"-"
 
-    def written(self, day: int, site: Site, quad: int) -> bytes:
-        """What is written for an IPv4 address that stands alone, given as a number."""
-        return self._write(day, site, Address(quad.to_bytes(4, "big")))
+    def quads(self, day: int, site: Site, quads: Iterable[int]) -> list[bytes]:
+        """What is written for IPv4 addresses that stand alone, given as numbers."""
+        return [self._write(day, site, Address(quad.to_bytes(4, "big"))) for quad in quads]
 
     def _hashed(self, day: int, site: Site, address: Address) -> bytes:
         """2001:db8::/64 (RFC 3849: documentation, never routed) with 64 bits of the network's keyed hash behind it.

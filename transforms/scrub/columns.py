@@ -144,16 +144,16 @@ class Columns:
             written, behind = self._by.addresses.treat(day, self._by.sites[place], client, forwarded)
             return address(written) if is_client else self._word(i, behind), int(is_client and written is None)
 
-        def treat_quad(number: int, quad: int) -> tuple[int, int]:
+        def treat_quads(number: int, quads: Sequence[int]) -> list[int]:
             day, place = self._context[number]
-            return address(self._by.addresses.written(day, self._by.sites[place], quad)), 0
+            return [address(written) for written in self._by.addresses.quads(day, self._by.sites[place], quads)]
 
         def address(written: bytes | None) -> int:
             fitting = self._family.fitting(i, written or NO_ADDRESS)
             return self._lexicon.number((NO_ADDRESS if fitting == NOTHING else fitting) + self.behind[i])
 
         texts = self._remember(treat, len(fields), 2)
-        alone = self._keep(RememberedQuads(treat_quad, self._by.addresses.mask, texts)) if len(fields) == 1 else None
+        alone = self._keep(RememberedQuads(treat_quads, self._by.addresses.mask, texts)) if len(fields) == 1 else None
 
         def write(view: View) -> Int32:
             numbers = self._days_and_sites(view)

@@ -49,7 +49,7 @@ class Rewriter:
             literals[-1] += self._family.literals[i + 1]
         for i, first, pieces, _ in self._writers:  # a word and what stands behind it are one
             self._columns.behind[i], literals[first + pieces] = literals[first + pieces], b""
-        self._template = Template(literals, copied)
+        self._template = Template(self._lexicon, literals, copied)
 
     def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
         """Blocks of lines, in order, each gone when the next is asked for.
@@ -64,6 +64,6 @@ class Rewriter:
                 codes[first : first + pieces] = writer(view)
             for field, kind in self._fractions:
                 cut_to_seconds(kind, *view.span(field))
-            yield self._template.write(block, starts, lens, codes, self._lexicon)
+            yield self._template.write(block, starts, lens, codes)
         if self._columns.full or self._lexicon.size > WRITTEN:
             self.forget()

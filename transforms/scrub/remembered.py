@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -90,10 +91,13 @@ class RememberedRuns:
 class RememberedQuads:
     """A treatment of clients that are mostly dotted quads: these are told apart by number, without their text."""
 
-    def __init__(self, treat: Callable[[int, int], Sequence[int]], mask: int, others: Remembered) -> None:
-        """`treat(number, quad)`; `mask`: the bits of a quad on which it depends; `others` knows the clients that are none."""
+    def __init__(self, treat: Callable[[int, Sequence[int]], Sequence[int]], mask: int, others: Remembered) -> None:
+        """`treat(number, quads)` gives a number for each; it depends on the bits of `mask`.
+
+        `others` knows the clients that are no dotted quads.
+        """
         self._index, self._mask, self._others = Index(), mask, others
-        self._learned = Learned(treat, 2)
+        self._treat, self._learned = treat, Learned(lambda *given: given, 2)
 
     def __call__(self, numbers: Int32, span: Span) -> Int32:
         """int32[2, rows]."""
@@ -111,7 +115,12 @@ class RememberedQuads:
     def _known(self, numbers: Int32, found: Int64) -> Int32:
         found = found & self._mask
         ids, fresh = self._index.number(pair(numbers, found))
-        self._learned.learn(zip(numbers[fresh].tolist(), found[fresh].tolist(), strict=True))
+        news, places = found[fresh], numbers[fresh]
+        given = np.zeros(len(fresh), np.int32)
+        for number in np.unique(places).tolist():
+            here = places == number
+            given[here] = self._treat(number, news[here].tolist())
+        self._learned.learn(zip(given.tolist(), repeat(0)))
         return self._learned.given(ids)
 
     @property

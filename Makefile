@@ -49,6 +49,9 @@ format: $(VENV)/.check ## rewrite the code as `check` wants it
 expected: $(VENV)/.test ## rewrite the expected outputs in sample_logs/; review the diff
 	$(BIN)/python tests/expected.py
 
+docs: $(VENV)/.test ## rewrite the table of formats in docs/ from the declarations
+	$(BIN)/python tests/format_table.py
+
 samples: $(VENV)/.test ## write sample_logs/ anew from its seed
 	$(BIN)/python sample_logs/generate.py
 
@@ -58,4 +61,4 @@ bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test dask-test check format expected samples bench clean
+.PHONY: help run test dask-test check format expected docs samples bench clean

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
+from transforms.parsers.escapes import from_json
 from transforms.parsers.families import by_header, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Reader, Span
 
@@ -47,7 +48,7 @@ def detect(lines: Iterable[bytes], candidates: Mapping[str, Reader | Format]) ->
             headless = {inner: one for inner, one in plain.items() if not _has_header(one)}
             inner = _mixed(inside, headless) if len(inside) > len(filled) * ENOUGH else ([], 0.0, {})
             share = inner[1] * len(inside) / len(filled)
-            if share > found[1]:
+            if share >= max(found[1], ENOUGH):  # the header is read to its last byte: no column is taken for another
                 found = [f"{name}/" + "+".join(inner[0])], share, inner[2]
     names, share, tried = found
     if share < ENOUGH:
@@ -146,16 +147,17 @@ def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:
 
 
 def unwrapped(envelope: Format, lines: Iterable[bytes]) -> list[bytes]:
-    """What is inside those lines that are of the envelope."""
-    from transforms.parsers.escapes import ESCAPES
-
+    """What is inside those lines that are of the envelope, as TextParser.inside has it."""
     found = []
     for line in lines:
         for reader in readers_behind(envelope, b""):
             read = reader.read(line) if len(line) <= LONGEST_LINE else None
             if read is not None:
                 span: Span = read[0][reader.positions["message"]]
-                found.append(ESCAPES[reader.escapes][1](line[span[0] : span[1]]).replace(b"\n", b" "))
+                text = line[span[0] : span[1]]
+                found.append(
+                    (from_json(text) if reader.escapes == "json" else text).rstrip(b"\r\n").replace(b"\n", b" ")
+                )
                 break
     return found
 

@@ -49,6 +49,9 @@ format: $(VENV)/.check ## rewrite the code as `check` wants it
 expected: $(VENV)/.test ## rewrite the expected outputs in sample_logs/; review the diff
 	$(BIN)/python tests/expected.py
 
+fuzz: $(VENV)/.test ## damaged lines into every parser, FUZZ_SECONDS (60) for each format
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/test_fuzz.py -v
+
 docs: $(VENV)/.test ## rewrite the table of formats in docs/ from the declarations
 	$(BIN)/python tests/format_table.py
 
@@ -61,4 +64,4 @@ bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test dask-test check format expected docs samples bench clean
+.PHONY: help run test dask-test check format expected docs fuzz samples bench clean

@@ -109,7 +109,9 @@ def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     explain.add_argument("line", nargs="?", metavar="LINE", help="the line; - or nothing reads standard input")
     explain.add_argument("--policy", type=Path, metavar="FILE", help="the policy whose rules are shown")
-    explain.add_argument("--format", metavar="NAME", help="as for run")
+    explain.add_argument(
+        "--format", metavar="NAME", help="as for run, or the #Fields: line that stands before the line"
+    )
     explain.add_argument("--site", metavar="NAME", help="as for run")
     explain.add_argument("--geo-db", type=Path, metavar="FILE", help="as for run")
     explain.add_argument("--json", action="store_true", help="print one JSON object")
@@ -237,8 +239,7 @@ def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog explain`."""
     from pipeline.explain import explain
 
-    line = sys.stdin.buffer.readline() if options.line in (None, "-") else os.fsencode(options.line)
-    print(explain(line.rstrip(b"\n"), options))
+    print(explain(sys.stdin.buffer if options.line in (None, "-") else [os.fsencode(options.line)], options))
     return 0
 
 

@@ -49,6 +49,12 @@ format: $(VENV)/.check ## rewrite the code as `check` wants it
 expected: $(VENV)/.test ## rewrite the expected outputs in sample_logs/; review the diff
 	$(BIN)/python tests/expected.py
 
+fuzz: $(VENV)/.test ## damaged lines into every parser, FUZZ_SECONDS (60) for each format
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/test_fuzz.py -v
+
+docs: $(VENV)/.test ## rewrite the table of formats in docs/ from the declarations
+	$(BIN)/python tests/format_table.py
+
 samples: $(VENV)/.test ## write sample_logs/ anew from its seed
 	$(BIN)/python sample_logs/generate.py
 
@@ -66,4 +72,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test dask-test check format expected samples bench recall utility clean
+.PHONY: help run test dask-test check format expected docs fuzz samples bench recall utility clean

@@ -69,6 +69,8 @@ def parser() -> Parser:
     _add_scrub(commands)
     _add_explain(commands)
     _add_policy(commands)
+    _add_formats(commands)
+    _add_sample(commands)
     return main_parser
 
 
@@ -140,7 +142,9 @@ def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     explain.add_argument("line", nargs="?", metavar="LINE", help="the line; - or nothing reads standard input")
     explain.add_argument("--policy", type=Path, metavar="FILE", help="the policy whose rules are shown")
-    explain.add_argument("--format", metavar="NAME", help="as for run")
+    explain.add_argument(
+        "--format", metavar="NAME", help="as for run, or the #Fields: line that stands before the line"
+    )
     explain.add_argument("--site", metavar="NAME", help="as for run")
     explain.add_argument("--geo-db", type=Path, metavar="FILE", help="as for run")
     explain.add_argument("--json", action="store_true", help="print one JSON object")
@@ -154,6 +158,28 @@ def _add_policy(commands: argparse._SubParsersAction[Parser]) -> None:
     policy.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the policy (crowdlog.toml)")
     policy.add_argument("--preset", metavar="NAME", help="say what a shipped preset holds instead")
     policy.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_formats(commands: argparse._SubParsersAction[Parser]) -> None:
+    formats = commands.add_parser(
+        "formats", help="list the log formats that are known", allow_abbrev=False,
+        description="List the known log formats: what is read of each, its specification, and a line of it.",
+    )  # fmt: skip
+    formats.add_argument("name", nargs="?", metavar="NAME", help="this one alone")
+    formats.add_argument("--policy", type=Path, metavar="FILE", help="with the formats of this policy")
+    formats.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_sample(commands: argparse._SubParsersAction[Parser]) -> None:
+    sample = commands.add_parser(
+        "sample", help="print a safe imitation of a log, for bug reports", allow_abbrev=False,
+        description="Print the first lines of a log with every word, number, address and time made up. Quotes, escapes and"
+        " lengths stay. A line that no format reads is shown as its shape.",
+    )  # fmt: skip
+    sample.add_argument("file", metavar="FILE", help="a log; plain, .gz, .zst or .bz2")
+    sample.add_argument("--format", metavar="NAME", help="as for run")
+    sample.add_argument("--policy", type=Path, metavar="FILE", help="with the formats of this policy")
+    sample.add_argument("--lines", type=int, default=20, metavar="N", help="how many lines (default: 20)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -188,8 +214,11 @@ def dispatch(arguments: list[str]) -> int:
         at = arguments.index("--")
         ours, beam = arguments[:at], arguments[at + 1 :]
     options = parser().parse_args(ours)
-    run = {"run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command}
-    return run[options.command](options, tuple(beam))
+    commands = {
+        "run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command,
+        "formats": formats_command, "sample": sample_command,
+    }  # fmt: skip
+    return commands[options.command](options, tuple(beam))
 
 
 def stop(_: int, __: object) -> NoReturn:
@@ -260,8 +289,7 @@ def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog explain`."""
     from pipeline.explain import explain
 
-    line = sys.stdin.buffer.readline() if options.line in (None, "-") else os.fsencode(options.line)
-    print(explain(line.rstrip(b"\n"), options))
+    print(explain(sys.stdin.buffer if options.line in (None, "-") else [os.fsencode(options.line)], options))
     return 0
 
 
@@ -270,4 +298,21 @@ def policy_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     from pipeline.allowed import told
 
     print(told(options.file, options.preset, options.json))
+    return 0
+
+
+def formats_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog formats`."""
+    from pipeline.formats import formats
+
+    print(formats(options))
+    return 0
+
+
+def sample_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog sample`."""
+    from pipeline.sample import sample
+
+    sys.stdout.buffer.write(sample(options))
+    sys.stdout.buffer.flush()
     return 0

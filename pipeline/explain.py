@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,34 @@ from transforms.detectors import kinds
 from transforms.parse import Parse
 from transforms.parsers.detect import detect, unwrapped
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import atoms, check, readers
+from transforms.parsers.families import atoms, check, readers_behind
 from transforms.parsers.reader import Reader
 from transforms.reading import read
 from transforms.shape import shape
 
 FORMS = {"path": "path", "query": "query", "referrer": "url"}  # URL-like fields, and how they are split
+HEADER = "#Fields:"
 DROPPED = "not read into memory: the column is declared `drop`"
 
 
-def explain(line: bytes, options: argparse.Namespace) -> str:
-    """A text, or with --json an object, of what becomes of the line. Raises Trouble E201, E202, E203, E304."""
-    asked = {"policy": options.policy, "format": options.format, "site": options.site, "geo_db": options.geo_db}
+def explain(lines: Iterable[bytes], options: argparse.Namespace) -> str:
+    """A text, or with --json an object, of what becomes of a line. Raises Trouble E201, E202, E203, E304.
+
+    `lines` are the line, behind header lines where its format has them; a #Fields: line may also be given as the format.
+    """
+    given, lines = options.format, iter(lines)
+    if given and given.startswith(HEADER):
+        lines, given = chain([given.encode()], lines), None
+    asked = {"policy": options.policy, "format": given, "site": options.site, "geo_db": options.geo_db}
     wanted = Wanted((), Path(), **asked)
     policy = chosen_policy(wanted)
     formats = {**load.formats(), **policy.formats}
-    name, formats = chosen(line, wanted.format or policy.format, formats)
+    header, line = behind_header(lines, formats.get(wanted.format or policy.format))
+    name, formats = chosen(line, header, wanted.format or policy.format, formats)
     fields = load.fields()
     buffer, size = padded(line + b"\n")
-    *_, events = Parse(policy, fields, formats).events(Chunk(0, name, buffer, size, Accounts()))
-    reader = reader_of(line, name, formats)
+    *_, events = Parse(policy, fields, formats).events(Chunk(0, name, buffer, size, Accounts(), header))
+    reader = reader_of(line, header, name, formats)
     if not events.accounts.parsed or reader is None:
         reason = next(iter(events.accounts.rejected | events.accounts.skipped), "no_format")
         raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape(line)}")
@@ -51,11 +60,24 @@ def explain(line: bytes, options: argparse.Namespace) -> str:
     return "\n".join([f"format {name}: {directive}" if directive else f"format {name}", "", *map(drawn, rows)])
 
 
-def chosen(line: bytes, asked: str, formats: dict[str, load.Format]) -> tuple[str, dict[str, load.Format]]:
+def behind_header(lines: Iterator[bytes], format: load.Format | None) -> tuple[bytes, bytes]:
+    """(header line that counts, b"" where there is none; the first line that may hold an event)."""
+    header = b""
+    for line in (line.rstrip(b"\r\n") for line in lines):
+        if line.startswith(HEADER.encode()) or (format is not None and format.header == "row" and not header):
+            header = line
+        elif not line.startswith(b"#"):
+            return header, line
+    return header, b""
+
+
+def chosen(
+    line: bytes, header: bytes, asked: str, formats: dict[str, load.Format]
+) -> tuple[str, dict[str, load.Format]]:
     """(name of the format that reads the line, all formats by name)."""
     if asked == "auto":
         try:
-            return detect([line], formats)[0], formats
+            return detect([header, line], formats)[0], formats
         except DirectiveError as error:
             raise Trouble("E304", f"{error}; the shape of the line: {shape(line)}") from None
     if not set(atoms(asked)) <= set(formats):
@@ -67,11 +89,11 @@ def chosen(line: bytes, asked: str, formats: dict[str, load.Format]) -> tuple[st
     return asked, formats
 
 
-def reader_of(line: bytes, name: str, formats: Mapping[str, load.Format]) -> Reader | None:
+def reader_of(line: bytes, header: bytes, name: str, formats: Mapping[str, load.Format]) -> Reader | None:
     """What reads the line, of the formats in a name such as "a+b" or "e/a"."""
     envelope, _, inner = name.rpartition("/")
     for text in unwrapped(formats[envelope], [line]) if envelope else [line]:
-        tried = (reader for one in inner.split("+") for reader in readers(formats[one]))
+        tried = (reader for one in inner.split("+") for reader in readers_behind(formats[one], header))
         return next((reader for reader in tried if reader.read(text) is not None), None)
     return None
 

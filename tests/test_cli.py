@@ -310,3 +310,36 @@ def test_explain_and_run_agree(log: Path, tmp_path: Path, capfd: pytest.CaptureF
     rows = {row["field"]: row for row in json.loads(capfd.readouterr().out)["fields"]}
     pages = pq.read_table(next((tmp_path / "out" / "release" / "pages").rglob("*.parquet")), partitioning=None)
     assert pages["route"].to_pylist() == [rows["path"]["gives"]["route"]]
+
+
+FIELDS = "#Fields: date time c-ip cs-method cs-uri-stem sc-status"
+W3C_LINE = "2026-11-20 08:30:12 192.0.2.1 GET /kb/setup 200"
+
+
+@pytest.mark.parametrize("way", ["option", "standard input", "named"])
+def test_explain_of_a_line_with_header(
+    way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A W3C line is explained by its #Fields: line, given as the format or in front of it; the last one counts."""
+    given = f"#Version: 1.0\n#Fields: date time\n{FIELDS}\r\n{W3C_LINE}\r\nanother\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    arguments = {"option": [W3C_LINE, "--format", FIELDS], "standard input": [], "named": ["-", "--format", "w3c"]}[way]
+    assert main(["explain", "--json", *arguments]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    rows = {row["field"]: row for row in shown["fields"]}
+    assert shown["format"] == "w3c" and set(rows) == {"time", "client", "method", "path", "status"}
+    assert rows["path"]["gives"] == {"route": "/kb/setup"}
+    assert rows["time"]["gives"] == {"day": 20777, "hour": "08"}  # days since 1970 by date -d 2026-11-20 +%s / 86400
+
+
+@pytest.mark.parametrize(
+    "arguments", [["Maxine x", "--format", FIELDS], [W3C_LINE, "--format", "#Fields: date time"], [W3C_LINE, "--format", "w3c"]],
+    ids=["other line", "too few fields", "no header"],
+)  # fmt: skip
+def test_explain_of_a_line_without_its_header_gives_its_shape(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 3 with the shape, where the header does not fit the line or there is none."""
+    assert main(["explain", *arguments]) == 3
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "shape" in err and "Maxine" not in err and "192" not in err

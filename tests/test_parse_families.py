@@ -77,6 +77,19 @@ def json_line(draw: random.Random) -> bytes:
     )
 
 
+def steady_line(draw: random.Random) -> bytes:
+    """A line as one program writes it: the same keys in the same order, but for a header or two; values of all types."""
+    headers = {"User-Agent": [draw.choice(TEXTS)], "X.Y": [1, {"z": draw.choice([None, 2])}]}
+    if draw.random() < 0.3:
+        headers["Referer"] = [draw.choice(TEXTS)]
+    record = {
+        "level": draw.choice(["info", 'er"r', None]), "ts": draw.choice([1795132800.25, 1795132801, "2026-11-20T00:00:00Z"]),
+        "request": {"client_ip": "192.0.2.1", "uri": draw.choice(TEXTS), "headers": headers},
+        "size": draw.choice([0, 12, None, True, -1.5e3]), "status": draw.choice([200, 404]), "more": {},
+    }  # fmt: skip
+    return json.dumps(record, ensure_ascii=draw.random() < 0.5, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
 def ltsv_line(draw: random.Random) -> bytes:
     """Labels of the recommendation, some twice, some not known, some empty."""
     clock = draw.choice(
@@ -130,11 +143,11 @@ def csv_line(draw: random.Random) -> bytes:
 def reader_of(name: str) -> Reader:
     if name == "w3c":
         return delimited(load.formats()["w3c"], W3C) or pytest.fail("the header has all required columns")
-    return readers(CSV if name == "csv" else load.formats()[name])[0]
+    return readers(CSV if name == "csv" else load.formats()["caddy" if name == "steady" else name])[0]
 
 
 LINES: dict[str, Callable[[random.Random], bytes]] = {
-    "caddy": json_line, "ltsv": ltsv_line, "w3c": w3c_line, "csv": csv_line,
+    "caddy": json_line, "steady": steady_line, "ltsv": ltsv_line, "w3c": w3c_line, "csv": csv_line,
 }  # fmt: skip
 needs_numba = pytest.mark.skipif(not compiled(), reason="nothing is compiled: numba is missing or not wanted")
 
@@ -206,7 +219,7 @@ def test_compiled_and_plain_give_the_same_events(name: str, monkeypatch: pytest.
 
 def events_of(name: str, data: bytes) -> tuple[list[dict[str, Any]], Accounts]:
     """Rows and account of lines behind the header that their format may need."""
-    known = {**load.formats(), "csv": CSV}
+    known = {**load.formats(), "csv": CSV, "steady": load.formats()["caddy"]}
     parse = Parse(Policy(), load.fields(), known)
     chunk = Chunk(
         0, name, np.frombuffer(data + b"\0" * 64, np.uint8), len(data), Accounts(), W3C if name == "w3c" else b""
@@ -308,3 +321,45 @@ def test_escaped_marks_do_not_hide_a_query() -> None:
     uri = b"/a\\u003femail=jo%40example.com\\u0026utm_source=x"
     rows, _ = events_of("caddy", b'{"ts":1795132800,"request":{"client_ip":"192.0.2.1","uri":"' + uri + b'"}}\n')
     assert [(row["path"], row["query"]) for row in rows] == [(b"/a", b"utm_source=x")]
+
+
+@needs_numba
+def test_remembered_lines_forget_nothing() -> None:
+    """What stands twice, is not closed or goes on, is refused too where lines like it were read before."""
+    good = b'{"ts":1795132800,"x":"y","request":{"client_ip":"192.0.2.1","uri":"/a"},"size":null}'
+    bad = [
+        good[:-1], good + b"x", good + b"}", good.replace(b'"y"', b'"y'), good.replace(b'"/a"', b"/a"),
+        good.replace(b'"x":"y"', b'"x":"y","ts":1'), good.replace(b"null", b"nul"), good.replace(b"1795132800", b"01"),
+        good.replace(b'"y"', b'"\\x"'), good.replace(b"null", b"nullx"), good.replace(b'"x":"y"', b'"x":"y""z"'),
+    ]  # fmt: skip
+    fine = [
+        good,
+        good.replace(b'"y"', b'"\\"z\\\\"'),
+        good.replace(b"null", b"15"),
+        good.replace(b'"/a"', b'""'),
+        good + b"\r",
+    ]
+    lines = [line for one in bad for line in (*fine, one)]
+    reader = reader_of("caddy")
+    found = by_kernel(reader, lines)
+    assert (
+        [fast is None for fast in found]
+        == [reader.read(line) is None for line in lines]
+        == [line in bad for line in lines]
+    )
+
+
+@needs_numba
+def test_lines_that_are_all_different_are_read_too() -> None:
+    """More ways to write a line than are remembered, and literals longer than there is room for, change nothing."""
+    lines = []
+    for n in range(3000):
+        extra = {f"key{n}": n, "long": {"k" * (n % 700): n}}
+        lines.append(
+            json.dumps({"ts": 1795132800, **extra, "request": {"client_ip": "192.0.2.1", "uri": "/a"}}).encode()
+        )
+    reader = reader_of("caddy")
+    for line, fast in zip(lines, by_kernel(reader, lines), strict=True):
+        assert fast is not None
+        (read, _) = reader.read(line) or pytest.fail("a line that is one")
+        assert fast == [span if span[1] > span[0] else (0, 0) for span in read]

@@ -166,3 +166,13 @@ def test_combined_in_syslog(tmp_path: Path) -> None:
     assert name == "syslog/combined"
     assert [(row["client"], row["path"], row["agent"]) for row in rows(events)] == [(b"192.0.2.1", b"/a", b"A/1.0")] * 6
     assert counts(events) == (7, 6, Counter(), Counter(no_format=1))
+
+
+def test_escapes_in_syslog_are_those_of_the_server(tmp_path: Path) -> None:
+    """syslog adds no escapes: a quote that the server escaped ends no field, so that nobody can write fields of others."""
+    agent = rb"A\x22 200 1 \x22-\x22 \x22B"
+    line = rb'192.0.2.1 - - [20/Nov/2026:00:00:00 +0000] "GET /a\x22 HTTP/1.1" 404 1 "-" "' + agent + rb'"'
+    (tmp_path / "in.log").write_bytes(b"Nov 20 00:00:01 web nginx: " + line + b"\n")
+    name, events = read(tmp_path / "in.log", tmp_path)
+    assert name == "syslog/combined"
+    assert [(row["path"], row["status"], row["agent"]) for row in rows(events)] == [(b'/a"', 404, b'A" 200 1 "-" "B')]

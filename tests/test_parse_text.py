@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import pickle
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from schemas import load
 from schemas.stages import Accounts, Chunk, Events
 from transforms.kernels import calls
 from transforms.parsers.escapes import unescape
+from transforms.parsers.families import readers
 from transforms.parsers.text import TextParser
 
 COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
@@ -333,3 +335,19 @@ def test_errors_between_lines_change_no_event(shared: Path) -> None:
     assert broken.batch.equals(clean.batch)
     assert clean.accounts.rejected == Counter()
     assert broken.accounts.rejected == Counter(no_format=broken.accounts.lines - clean.accounts.lines)
+
+
+@pytest.mark.parametrize("is_compiled", [True, False], ids=["kernel", "plain"])
+def test_lines_inside_an_envelope_are_taken_out_whole(is_compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What JSON escaped is undone once, newlines become blanks or, at the end, nothing; other lines are counted."""
+    monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: is_compiled)
+    source = load.Source("message", "log", "text")
+    envelope = load.Format("box", "", "", family="json", sources=(source,), required=("message",))
+    (reader,) = readers(envelope)
+    parser = TextParser(reader, allowed_parameters=frozenset(), columns=load.fields().kept)
+    texts = ["a", 'b "\\x22" c\n', "d\ne\r\n", "", "é😀", "\\"]
+    data = b"".join(json.dumps({"log": text, "x": 1}).encode() + b"\n" for text in texts) + b'{"x":1}\nno\n'
+    chunk = Chunk(0, "box", np.frombuffer(data + b"\0" * 64, np.uint8), len(data), Accounts())
+    lines, accounts = parser.inside(chunk)
+    assert lines.decode() == 'a\nb "\\x22" c\nd e\n\né😀\n\\\n'
+    assert (accounts.lines, accounts.rejected) == (2, {"no_format": 2})

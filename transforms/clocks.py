@@ -46,6 +46,11 @@ def holds(kind: str, byte: str) -> bool:
     )
 
 
+def pieces(pattern: str) -> list[tuple[str, str]]:
+    """(letter, "") for a directive, ("", byte) for what stands as it is."""
+    return _PIECE.findall(pattern)
+
+
 @cache
 def table(pattern: str) -> NDArray[np.int64]:
     """int64 [pieces, 2]: code and, of a literal, the byte."""
@@ -64,12 +69,17 @@ def _named(pattern: str) -> re.Pattern[bytes]:
     return re.compile("".join(parts).encode() + rb"\Z")
 
 
+def parts(pattern: str, text: bytes) -> dict[str, bytes] | None:
+    """What stands for each letter of the pattern, None where the text is no such time."""
+    match = _named(pattern).match(text)
+    return None if match is None else match.groupdict()
+
+
 def value(pattern: str, text: bytes) -> int | None:
     """Seconds since the epoch, a fraction cut off; what the pattern lacks is that of 1970-01-01 00:00:00 UTC."""
-    match = _named(pattern).match(text)
-    if match is None:
+    found = parts(pattern, text)
+    if found is None:
         return None
-    found = match.groupdict()
     month = MONTHS[found["b"]] if "b" in found else int(found.get("m", b"1"))
     days = days_of(int(found.get("Y", b"1970")), month, int(found.get("d", found.get("e", b"1"))))
     if days is None:

@@ -90,15 +90,20 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int32, Int32]:
-    """Spans, in `into`, of JSON strings without their escapes."""
+def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Block, Int32, Int32]:
+    """Spans of JSON strings without their escapes: in `into`, or as they are where none is escaped."""
+    if compiled():
+        from transforms.kernels.scan_json import any_escape
+
+        if not any_escape(block.text, starts, lens):
+            return block, starts, lens
     out_starts, out_lens = np.zeros(starts.size, np.int32), np.zeros(starts.size, np.int32)
     if compiled():
         from transforms.kernels.scan_json import unescape_json
 
         into.size = unescape_json(block.text, starts, lens, into.text, out_starts, out_lens)
         into.text[into.size : into.size + PADDING] = 10
-        return out_starts, out_lens
+        return into, out_starts, out_lens
     from transforms.parsers.escapes import from_json
 
     text, plain = block.text[: block.size].tobytes(), bytearray()
@@ -107,7 +112,22 @@ def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int
         out_starts[r], out_lens[r] = len(plain), len(value)
         plain += value
     into.fill(np.frombuffer(bytes(plain), np.uint8))
-    return out_starts, out_lens
+    return into, out_starts, out_lens
+
+
+def gather(block: Block, starts: Int32, lens: Int32, into: Block) -> NDArray[np.uint8]:
+    """Spans as lines of their own, a newline within one made a blank, at its end left out.
+
+    `into` is at least as large as the block.
+    """
+    if compiled():
+        from transforms.kernels.scan_json import gather_lines
+
+        return into.text[: gather_lines(block.text, starts, lens, into.text)].copy()
+    text = block.text[: block.size].tobytes()
+    spans = zip(starts.tolist(), lens.tolist(), strict=True)
+    lines = (text[start : start + length].rstrip(b"\r\n").replace(b"\n", b" ") + b"\n" for start, length in spans)
+    return np.frombuffer(b"".join(lines), np.uint8)
 
 
 def _packed(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], Int64]:
@@ -120,4 +140,8 @@ def warm(block: Block) -> None:
     rows, plain = Rows(1), Block()
     for scan in (Delimited(b",", [0], True, 100), Labelled([b"a"], 100), Json([["a"]], 100)):
         scan.scan(block, rows)
-    unescape(block, np.zeros(1, np.int32), np.ones(1, np.int32), plain)
+    spans = np.zeros(1, np.int32), np.ones(1, np.int32)
+    block.text[0], before = 92, block.text[0]
+    unescape(block, *spans, plain)
+    block.text[0] = before
+    gather(block, *spans, plain)

@@ -5,104 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from transforms.kernels.jit import kernel, part
+from transforms.kernels.json_pieces import bare_end, skip, string_end
+from transforms.kernels.json_tree import BARE, NODES, STRING, WORDS, follow, learn
 from transforms.kernels.modes import DEEPEST
 from transforms.kernels.values import Ints, Spans
-from transforms.kernels.words import BACKSLASH, NEWLINE, QUOTE, Text, Words, find, find3, signed
+from transforms.kernels.words import NEWLINE, Text, Words, find, signed
 
-_FAR = 1 << 40
-_LF, _QUOTE, _COMMA, _COLON, _ESCAPE = 10, 34, 44, 58, 92
+MOST_VALUES = 256  # of a line that is remembered
+_CR, _LF, _QUOTE, _COMMA, _COLON, _ESCAPE, _NULL = 13, 10, 34, 44, 58, 92, 110
 _OPEN, _CLOSE, _LIST, _LIST_END = 123, 125, 91, 93
-_AFTER_ESCAPE = np.array([chr(b) in '"\\/bfnrtu' for b in range(256)], np.bool_)
-_HEX = np.array([chr(b) in "0123456789abcdefABCDEF" for b in range(256)], np.bool_)
-
-
-@part
-def _skip(text: Text, i: int) -> int:
-    """Behind blanks; a newline ends the line and is none."""
-    while text[i] == 32 or text[i] == 9 or text[i] == 13:
-        i += 1
-    return i
-
-
-@part
-def _escape_end(text: Text, i: int) -> int:
-    """Behind the escape at `i`, -1 if it is none."""
-    if not _AFTER_ESCAPE[text[i + 1]]:
-        return -1
-    if text[i + 1] != 117:
-        return i + 2
-    for k in range(i + 2, i + 6):
-        if not _HEX[text[k]]:
-            return -1
-    return i + 6
-
-
-@part
-def _string_end(words: Words, text: Text, i: int, careful: bool, highest: int) -> tuple[int, bool]:
-    """The quote that ends the string whose first byte is at `i`, and whether escapes are in it.
-
-    -1 if no quote ends it, or a byte in it may not be there.
-    """
-    start, escaped = i, False
-    while True:
-        i = find3(words, i, _FAR, QUOTE, BACKSLASH, NEWLINE)
-        if text[i] == _LF:
-            return -1, escaped
-        if text[i] == _QUOTE:
-            break
-        escaped = True
-        i = _escape_end(text, i)
-        if i < 0:
-            return -1, escaped
-    if careful:
-        for k in range(start, i):
-            if text[k] < 32 or text[k] > highest:
-                return -1, escaped
-    return i, escaped
-
-
-@part
-def _digits(text: Text, i: int) -> int:
-    while 48 <= text[i] <= 57:
-        i += 1
-    return i
-
-
-@part
-def _number_end(text: Text, i: int) -> int:
-    """Behind the number at `i`, -1 if it is none."""
-    if text[i] == 45:
-        i += 1
-    end = _digits(text, i)
-    if end == i or (text[i] == 48 and end > i + 1):
-        return -1
-    i = end
-    if text[i] == 46:
-        end = _digits(text, i + 1)
-        if end == i + 1:
-            return -1
-        i = end
-    if text[i] == 101 or text[i] == 69:
-        i += 1
-        if text[i] == 43 or text[i] == 45:
-            i += 1
-        end = _digits(text, i)
-        if end == i:
-            return -1
-        i = end
-    return i
-
-
-@part
-def _word_end(text: Text, i: int) -> int:
-    """Behind true, false or null at `i`, -1 if it is none of them."""
-    if text[i] == 116 and text[i + 1] == 114 and text[i + 2] == 117 and text[i + 3] == 101:
-        return i + 4
-    if text[i] == 110 and text[i + 1] == 117 and text[i + 2] == 108 and text[i + 3] == 108:
-        return i + 4
-    if text[i] == 102 and text[i + 1] == 97 and text[i + 2] == 108 and text[i + 3] == 115 and text[i + 4] == 101:
-        return i + 5
-    return -1
 
 
 @part
@@ -132,21 +43,25 @@ def _entry(index: int, node: int, edges: Ints, firsts: Ints) -> int:
 @part
 def _walk(
     words: Words, text: Text, i: int, row: int, names: Text, edges: Ints, firsts: Ints, careful: bool, highest: int,
-    stack: Ints, seen: Ints, starts: Spans, lens: Spans,
-) -> tuple[bool, int]:  # fmt: skip
-    """Spans of one line; False where it is refused. Also how far it was read: never past its newline."""
+    stack: Ints, seen: Ints, trace: Ints, starts: Spans, lens: Spans,
+) -> tuple[bool, int, int]:  # fmt: skip
+    """Spans of one line; False where it is refused. Also how far it was read: never past its newline; and its values.
+
+    trace int64[most, 4]: start, end, kind and slot of each value (the last place is of all that are too many).
+    """
     for k in range(starts.shape[0]):
         starts[k, row], lens[k, row] = 0, -1
-    i = _skip(text, i)
+    i = skip(text, i)
+    count = 0
     if text[i] != _OPEN:
-        return False, i
+        return False, i, count
     # stack [depth]: node (-1: nothing below is read), whether an array, entries so far
     depth = 0
     stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, 0
     i += 1
     opened = True
     while True:
-        i = _skip(text, i)
+        i = skip(text, i)
         node, is_array = stack[depth, 0], stack[depth, 1] == 1
         child, slot = -1, -1
         if not (opened and text[i] == (_LIST_END if is_array else _CLOSE)):
@@ -156,60 +71,57 @@ def _walk(
                     e = _entry(stack[depth, 2], node, edges, firsts)
             else:
                 if text[i] != _QUOTE:
-                    return False, i
+                    return False, i, count
                 start = i + 1
-                stop, escaped = _string_end(words, text, start, careful, highest)
+                stop, escaped = string_end(words, text, start, careful, highest)
                 if stop < 0 or (escaped and node >= 0):  # it may be the name of a key that is read
-                    return False, i
+                    return False, i, count
                 if node >= 0:
                     e = _edge(text, start, stop - start, node, names, edges, firsts)
-                i = _skip(text, stop + 1)
+                i = skip(text, stop + 1)
                 if text[i] != _COLON:
-                    return False, i
-                i = _skip(text, i + 1)
+                    return False, i, count
+                i = skip(text, i + 1)
             if e >= 0:
                 child, slot = edges[e, 3], edges[e, 4]
                 if seen[child] == row + 1:
-                    return False, i
+                    return False, i, count
                 seen[child] = row + 1
             if text[i] == _OPEN or text[i] == _LIST:
                 depth += 1
                 if depth >= DEEPEST:
-                    return False, i
+                    return False, i, count
                 stack[depth, 0], stack[depth, 1], stack[depth, 2] = child, 1 if text[i] == _LIST else 0, 0
                 i += 1
                 opened = True
                 continue
-            start = i
-            if text[i] == _QUOTE:
-                start = i + 1
-                stop, _ = _string_end(words, text, start, careful, highest)
-                if stop < 0:
-                    return False, i
-                i = stop + 1
+            quoted = text[i] == _QUOTE
+            start = i + 1 if quoted else i
+            if quoted:
+                stop, _ = string_end(words, text, start, careful, highest)
             else:
-                is_number = text[i] == 45 or 48 <= text[i] <= 57
-                stop = _number_end(text, i) if is_number else _word_end(text, i)
-                if stop < 0:
-                    return False, i
-                if text[i] == 110:
-                    slot = -1
-                i = stop
-            if slot >= 0:
+                stop = bare_end(text, start)
+            if stop < 0:
+                return False, i, count
+            k = min(count, trace.shape[0] - 1)
+            trace[k, 0], trace[k, 1], trace[k, 2], trace[k, 3] = start, stop, STRING if quoted else BARE, slot
+            count += 1
+            if slot >= 0 and (quoted or text[start] != _NULL):
                 starts[slot, row], lens[slot, row] = start, stop - start
+            i = stop + 1 if quoted else stop
         opened = False
         while True:
-            i = _skip(text, i)
+            i = skip(text, i)
             if text[i] == _COMMA:
                 stack[depth, 2] += 1
                 i += 1
                 break
             if text[i] != (_LIST_END if stack[depth, 1] == 1 else _CLOSE):
-                return False, i
+                return False, i, count
             i += 1
             if depth == 0:
-                i = _skip(text, i)
-                return bool(text[i] == _LF), i
+                i = skip(text, i)
+                return bool(text[i] == _LF), i, count
             depth -= 1
 
 
@@ -238,10 +150,18 @@ def scan_json(
     """
     i, row, count = signed(0), signed(0), signed(0)
     stack, seen = np.zeros((DEEPEST, 3), np.int64), np.zeros(firsts.size, np.int64)
+    trace, nodes = np.zeros((MOST_VALUES, 4), np.int64), np.zeros((NODES, 6), np.int64)
+    arena, used = np.zeros(WORDS, np.uint64), np.array([1, 0])
     while i < size:
         begin = i
         line_starts[row] = begin
-        good, i = _walk(words, text, i, row, names, edges, firsts, careful, highest, stack, seen, starts, lens)
+        good, i = follow(words, text, begin, row, nodes, arena, careful, highest, starts, lens)
+        if not good:
+            good, i, values = _walk(
+                words, text, begin, row, names, edges, firsts, careful, highest, stack, seen, trace, starts, lens
+            )
+            if good and values < MOST_VALUES:
+                learn(text, begin, i, trace, values, nodes, arena, used)
         i = find(words, i, NEWLINE, NEWLINE) + 1
         if not good or i - 1 - begin > longest:
             refused[count] = row
@@ -316,4 +236,33 @@ def unescape_json(text: Text, starts: Spans, lens: Spans, out: Text, out_starts:
             out[at] = kind
             at += 1
         out_starts[r], out_lens[r] = begin, at - begin
+    return at
+
+
+@kernel
+def any_escape(text: Text, starts: Spans, lens: Spans) -> bool:
+    """Whether a backslash is in any of the spans."""
+    for r in range(starts.size):
+        for i in range(starts[r], starts[r] + lens[r]):
+            if text[i] == _ESCAPE:
+                return True
+    return False
+
+
+@kernel
+def gather_lines(text: Text, starts: Spans, lens: Spans, out: Text) -> int:
+    """Spans as lines of their own, one behind the other in `out`; returns their length.
+
+    A newline in one is made a blank, those at its end are left out (Docker writes the line with its newline).
+    """
+    at = signed(0)
+    for r in range(starts.size):
+        end = signed(starts[r]) + lens[r]
+        while end > starts[r] and (text[end - 1] == _LF or text[end - 1] == _CR):
+            end -= 1
+        for i in range(starts[r], end):
+            out[at] = 32 if text[i] == _LF else text[i]
+            at += 1
+        out[at] = _LF
+        at += 1
     return at

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
-from transforms.parsers.escapes import ESCAPES, from_bytes
+from transforms.parsers.escapes import from_bytes, from_json
 from transforms.parsers.families import by_header, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Reader, Span
 
@@ -163,15 +163,17 @@ def is_named(reader: Reader) -> bool:
 
 
 def unwrapped(envelope: Format, lines: Iterable[bytes]) -> list[bytes]:
-    """What is inside those lines that are of the envelope."""
+    """What is inside those lines that are of the envelope, as TextParser.inside has it."""
     found = []
     for line in lines:
         for reader in readers_behind(envelope, b""):
             read = reader.read(line) if len(line) <= LONGEST_LINE else None
             if read is not None:
                 span: Span = read[0][reader.positions["message"]]
-                text = ESCAPES[reader.escapes][1](line[span[0] : span[1]]).rstrip(b"\r\n").replace(b"\n", b" ")
-                found.append(from_bytes(text) if reader.escapes == "json" else text)
+                text = line[span[0] : span[1]]
+                is_json = reader.escapes == "json"
+                text = (from_json(text) if is_json else text).rstrip(b"\r\n").replace(b"\n", b" ")
+                found.append(from_bytes(text) if is_json else text)
                 break
     return found
 

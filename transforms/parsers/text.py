@@ -24,6 +24,7 @@ from transforms.kernels.calls import (
     split_requests,
     values,
 )
+from transforms.kernels.lines import gather
 from transforms.kernels.lines import unescape as unescape_spans
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.escapes import ESCAPES, from_percent
@@ -93,20 +94,20 @@ class TextParser:
             yield block, starts, lens, numbers
 
     def inside(self, chunk: Chunk, refused: list[bytes] | None = None) -> tuple[bytes, Accounts]:
-        """The lines that are inside those of an envelope, and the account of those that are none of it."""
+        """The lines that are inside those of an envelope, and the account of those that are none of it.
+
+        They stand as they were written, what JSON escaped apart: the escapes of a server in them are the inner format's.
+        """
         accounts, found = copy.deepcopy(chunk.accounts), []
-        rows, block = Rows(len(self.layout.fields)), Block()
-        at, (mark, plain) = self.layout.positions["message"], ESCAPES[self.layout.escapes]
+        rows, block, lines_inside = Rows(len(self.layout.fields)), Block(), Block()
+        at = self.layout.positions["message"]
         for lines in _blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, _ = self._read(block, rows, accounts, refused)
-            text = block.text[: block.size].tobytes()
-            for start, length in zip(starts[at].tolist(), lens[at].tolist(), strict=True):
-                line = text[start : start + length]
-                found.append(plain(line).rstrip(b"\r\n").replace(b"\n", b" ") if mark in line else line)
+            found.append(gather(*self._unescaped(block, starts[at], lens[at]), lines_inside))
         accounts.lines, accounts.parsed = accounts.lines - accounts.parsed, 0  # they are counted when they are read
-        return b"".join(line + b"\n" for line in found), accounts
+        return np.concatenate(found).tobytes() if found else b"", accounts
 
     def _read(
         self, block: Block, rows: Rows, accounts: Accounts, refused: list[bytes] | None
@@ -220,8 +221,7 @@ class TextParser:
         """Texts that are split before they are encoded: JSON may have escaped the marks by which they are."""
         if self.layout.escapes != "json":
             return block, starts, lens
-        plain = Block()
-        return plain, *unescape_spans(block, starts, lens, plain)
+        return unescape_spans(block, starts, lens, Block())
 
     def _array(self, name: str, parts: list[NDArray[np.generic]], dictionary: Dictionary | None) -> pa.Array:
         whole = np.concatenate(parts) if parts else np.empty(0, np.int64)

@@ -1,0 +1,69 @@
+"""`crowdlog formats` and the table in the docs: what they say of a format is so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import format_table
+import numpy as np
+import pytest
+
+from pipeline.cli import main
+from schemas import load
+from schemas.policy import Policy
+from schemas.stages import Accounts, Chunk
+from transforms.parse import Parse
+from transforms.parsers.example import example
+
+
+@pytest.mark.parametrize("name", list(load.formats()))
+def test_the_sample_line_is_read(name: str) -> None:
+    """A format's example is one event of it, with the values that its declaration was filled with."""
+    *header, line = example(load.formats()[name])
+    made = name if not load.formats()[name].envelope else f"{name}/combined"
+    data = line + b"\n"
+    chunk = Chunk(0, made, np.frombuffer(data + b"\0" * 64, np.uint8), len(data), Accounts(), *header)
+    rows = [
+        row
+        for events in Parse(Policy(), load.fields(), load.formats()).events(chunk)
+        for row in events.batch.to_pylist()
+    ]
+    assert len(rows) == 1
+    row = rows[0]
+    assert row.get("client", b"198.51.100.7") == b"198.51.100.7" and row.get("agent", b"Mozilla").startswith(b"Mozilla")
+
+
+def test_all_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every shipped format with title, specification and a line."""
+    assert main(["formats"]) == 0
+    out = capsys.readouterr().out
+    for name, one in load.formats().items():
+        assert f"{name}: {one.title}\n" in out and one.spec in out
+
+
+def test_json_has_the_fields_that_are_built(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is dropped is named as such, and is not among the fields."""
+    assert main(["formats", "combined", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out).values()
+    assert one["fields"] == ["time", "client", "path", "query", "status", "bytes", "referrer", "agent"]
+    assert one["dropped"] == ["ident", "user"]
+
+
+def test_formats_of_a_policy_are_listed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A [[format]] of the policy is shown like a shipped one."""
+    assert main(["formats", "nginx_timed", "--policy", str(root / "sample_logs" / "crowdlog.toml")]) == 0
+    assert "forwarded" in capsys.readouterr().out
+
+
+def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message lists what there is."""
+    assert main(["formats", "combinde"]) == 2
+    assert "combined" in capsys.readouterr().err
+
+
+def test_table_in_the_docs_is_what_is_declared() -> None:
+    """`make docs` has been run since a format was changed."""
+    text = format_table.PAGE.read_text(encoding="utf-8")
+    assert format_table.BEGIN in text and format_table.END in text
+    assert text == format_table.page(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.options import Wanted
@@ -14,7 +14,7 @@ from pipeline.source import find, head
 from schemas.load import Format
 from schemas.trouble import Trouble
 from transforms.imitate import RUN, Imitator
-from transforms.parsers.escapes import ESCAPES
+from transforms.parsers.escapes import from_bytes, from_json
 from transforms.parsers.families import next_header, readers_behind
 from transforms.parsers.json_lines import key_path
 from transforms.parsers.layout import Layout
@@ -47,9 +47,10 @@ def sample(options: argparse.Namespace) -> bytes:
 
 def imitated(lines: Sequence[bytes], name: str, formats: Mapping[str, Format], key: bytes) -> Iterator[bytes]:
     """An imitation or the shape of each line, by formats such as "a+b" or "e/a"."""
-    imitator = Imitator(key, lines, frozenset(declared(formats.values())))
     envelope, _, inner = name.rpartition("/")
     asked = [formats[one] for one in inner.split("+")]
+    named = [*asked, *([formats[envelope]] if envelope else [])]
+    imitator = Imitator(key, lines, frozenset(declared(named)))
     header = b""
     for line in lines:
         header = next_header(asked[0], header, line)
@@ -80,13 +81,19 @@ def _wrapped(line: bytes, outer: Sequence[Reader], inner: Sequence[Reader], imit
         if read is None:
             continue
         start, stop = read[0][reader.positions["message"]]
-        json = reader.escapes == "json"
-        message = ESCAPES["json"][1](line[start:stop]) if json else line[start:stop]
-        made = _first(message.rstrip(b"\n"), inner, imitator)
-        if made is None:
-            return None
-        return imitator.line(line, reader, made.replace(b"\\", b"\\\\").replace(b'"', b'\\"') if json else made)
+        text, escape = _opened(line[start:stop], reader.escapes == "json")
+        made = _first(text.rstrip(b"\n"), inner, imitator)
+        return None if made is None else imitator.line(line, reader, escape(made))
     return None
+
+
+def _opened(message: bytes, json: bool) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """A message as it was before it was wrapped, and what wraps another one alike; JSON has texts or arrays of bytes."""
+    if not json:
+        return message, bytes
+    if message.startswith(b"["):
+        return from_bytes(message), lambda made: b"[" + b",".join(b"%d" % byte for byte in made) + b"]"
+    return from_json(message), lambda made: made.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def declared(formats: Iterable[Format]) -> Iterator[bytes]:

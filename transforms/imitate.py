@@ -36,7 +36,8 @@ _NAMES = re.compile(  # of JSON and LTSV: a key in quotes, a label in front of i
     rb"|(?P<label>(?:(?<=\t)|\A)[^:\t\"]+(?=:))"
 )
 _PATTERNS = {"clf": "%d/%b/%Y:%H:%M:%S %z", "iso8601": "%Y-%m-%dT%H:%M:%S%f%z"}
-_EPOCHS = {"epoch": 1, "epoch_ms": 1000, "epoch_us": 1_000_000}
+_EPOCHS = {"epoch": 1, "epoch_ms": 1000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
+_DIGITS = re.compile(rb"[0-9]+")
 _SOUNDS = (b"bdfgklmnprstvz", b"aeiou")
 
 
@@ -50,9 +51,9 @@ class Imitator:
 
     def __init__(self, key: bytes, lines: Iterable[bytes], names: frozenset[bytes]) -> None:
         self._key, self._names = key, names
-        declared = {run.lower() for name in names for run in RUN.findall(name)}
+        self._declared = {run.lower() for name in names for run in RUN.findall(name)}
         runs = {run.lower() for line in lines for run in RUN.findall(ESCAPE.sub(b"\0", line))}
-        self._original = {run for run in runs - declared - WORDS if len(run) >= 4 and not ZONE.match(run)}
+        self._original = {run for run in runs - self._declared - WORDS if len(run) >= 4 and not ZONE.match(run)}
         self._sizes = sorted({len(run) for run in self._original})
         self._days, self._seconds = self._shift()
 
@@ -85,8 +86,9 @@ class Imitator:
         return out if self.is_clean(out) else None
 
     def is_clean(self, made: bytes) -> bool:
-        """Whether nothing of the lines is in what was made."""
-        return not any(self._holds(run) for run in RUN.findall(ESCAPE.sub(b"\0", made)))
+        """Whether nothing of the lines is in what was made; a word that the format declares is the format's own."""
+        runs = RUN.findall(ESCAPE.sub(b"\0", made))
+        return not any(self._holds(run) for run in runs if run.lower() not in self._declared)
 
     def text(self, text: bytes) -> bytes:
         """A text with other words, numbers and addresses."""
@@ -118,7 +120,8 @@ class Imitator:
             if kind in _EPOCHS:
                 return self._epoch(kind, text)
             pattern = _PATTERNS.get(kind, kind)
-            return self._time(pattern, text) if "%" in pattern else self.text(text)
+            # of a number the digits alone: the letters of "0.25s" are its unit
+            return self._time(pattern, text) if "%" in pattern else _DIGITS.sub(lambda run: self._word(run[0]), text)
         return self.text(text)
 
     def _epoch(self, kind: str, text: bytes) -> bytes:

@@ -46,9 +46,9 @@ def combined_timed(hit: Hit, rng: random.Random) -> str:
 def nginx_ingress(hit: Hit, rng: random.Random) -> str:
     """One line in twenty was tried with two upstreams."""
     taken, request = seconds(rng), "".join(rng.choices("0123456789abcdef", k=32))
-    upstream = f"10.0.0.{rng.randrange(2, 9)}:8080 {size(hit)} {taken} {hit.status}"
+    upstream = f"198.51.100.{rng.randrange(32, 39)}:8080 {size(hit)} {taken} {hit.status}"
     if rng.random() < 0.05:
-        upstream = f"10.0.0.2:8080, 10.0.0.3:8080 0, {size(hit)} 0.001, {taken} 502, {hit.status}"
+        upstream = f"198.51.100.32:8080, 198.51.100.33:8080 0, {size(hit)} 0.001, {taken} 502, {hit.status}"
     return f"{combined(hit)} {rng.randrange(300, 900)} {taken} [shop-web-80] [] {upstream} {request}"
 
 
@@ -57,7 +57,7 @@ def nginx_proxy_manager(hit: Hit, rng: random.Random) -> str:
     rest = f'{hit.method} https {hit.host} "{hit.target}" [Client {hit.client}] [Length {size(hit)}] [Gzip -]'
     if rng.random() < 0.2:
         return f'{stamp(hit.time)} {hit.status} - {rest} "{hit.agent}" "{hit.referrer}"'
-    return f'{stamp(hit.time)} - {hit.status} {hit.status} - {rest} [Sent-to 10.0.0.2] "{hit.agent}" "{hit.referrer}"'
+    return f'{stamp(hit.time)} - {hit.status} {hit.status} - {rest} [Sent-to 198.51.100.32] "{hit.agent}" "{hit.referrer}"'
 
 
 def ovh(hit: Hit, rng: random.Random) -> str:
@@ -72,7 +72,7 @@ def gandi(hit: Hit, rng: random.Random) -> str:
 
 def traefik(hit: Hit, rng: random.Random) -> str:
     """Behind combined: number of the request, router, server, milliseconds."""
-    return f'{combined(hit)} {rng.randrange(9000)} "shop@docker" "http://10.0.0.2:80" {rng.randrange(900)}ms'
+    return f'{combined(hit)} {rng.randrange(9000)} "shop@docker" "http://web.example:80" {rng.randrange(900)}ms'
 
 
 def envoy(hit: Hit, rng: random.Random) -> str:
@@ -81,7 +81,7 @@ def envoy(hit: Hit, rng: random.Random) -> str:
     taken = rng.randrange(2, 400)
     return (
         f'[{iso(hit, rng, 3)}] "{request}" {hit.status} - 0 {size(hit)} {taken} {taken - 1} "{behind(hit, rng)}" '
-        f'"{hit.agent}" "{rng.getrandbits(64):016x}" "{hit.host}" "10.0.0.2:8080"'
+        f'"{hit.agent}" "{rng.getrandbits(64):016x}" "{hit.host}" "198.51.100.32:8080"'
     )
 
 
@@ -90,7 +90,7 @@ def squid(hit: Hit, rng: random.Random) -> str:
     url = f"https://{hit.host}{hit.target}"
     return (
         f"{hit.time}.{rng.randrange(1000):03} {rng.randrange(2, 3000):6} {hit.client} TCP_MISS/{hit.status} {size(hit)} "
-        f"{hit.method} {url} {hit.user} HIER_DIRECT/10.0.0.2 text/html"
+        f"{hit.method} {url} {hit.user} HIER_DIRECT/198.51.100.32 text/html"
     )
 
 
@@ -113,7 +113,7 @@ def elb(hit: Hit, rng: random.Random) -> str:
     """Classic load balancer."""
     request = absolute(hit, f"{hit.method} {hit.target} HTTP/1.1")
     return (
-        f"{iso(hit, rng)} shop-lb {hit.client}:{rng.randrange(1024, 65536)} 10.0.0.2:80 {_timers(rng)} {hit.status} "
+        f"{iso(hit, rng)} shop-lb {hit.client}:{rng.randrange(1024, 65536)} 198.51.100.32:80 {_timers(rng)} {hit.status} "
         f'{hit.status} 0 {size(hit)} "{request}" "{hit.agent}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2'
     )
 
@@ -121,7 +121,7 @@ def elb(hit: Hit, rng: random.Random) -> str:
 def alb(hit: Hit, rng: random.Random) -> str:
     """Application load balancer; what it answers itself was sent to no target."""
     request = absolute(hit, f"{hit.method} {hit.target} {hit.protocol}")
-    target, timers, status = "10.0.0.2:80", _timers(rng), str(hit.status)
+    target, timers, status = "198.51.100.32:80", _timers(rng), str(hit.status)
     if hit.status == 404:
         target, timers, status = "-", "-1 -1 -1", "-"
     return (
@@ -220,7 +220,7 @@ HEADERS = {
         "cs-uri sc-action cs(Referrer) cs-method cs-uri-query sc-status s-xff cs-bytes",
     ),
     "shoutcast": (
-        "#Software: SHOUTcast", "#Version: 2.4.7.256",
+        "#Software: SHOUTcast", "#Version: 2.6",
         "#Fields: c-ip c-dns date time cs-uri-stem c-status cs(User-Agent) sc-bytes x-duration avgbandwidth",
     ),
 }  # fmt: skip

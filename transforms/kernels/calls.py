@@ -36,6 +36,7 @@ _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "millis": (15, 3, 9, True, 0, 1 << 62, 1),
     "micros": (18, 0, 9, True, 0, 1 << 62, 1),
     "nanos": (18, 0, 0, True, 0, 1 << 62, 1000),
+    "whole": (12, 6, 0, True, 0, 1 << 62, 1),
     "decimal": (12, 6, 3, False, 0, 1 << 62, 1),
 }
 _MINUS, _POINT, _ZERO, _ONE = 45, 46, 48, 49

@@ -87,6 +87,7 @@ VALUES: Mapping[str, Callable[[bytes], int | None]] = {
     "micros": lambda text: number(text, 0),
     "nanos": lambda text: number(text, 0) // 1000,
     "units": lambda text: unit_time(text),
+    "whole": lambda text: number(text, 6),
     "decimal": lambda text: number(text, 6),
 }
 

@@ -156,6 +156,8 @@ def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
             text = b"%d" % next(numbers) + _unit(field) if text else b""
         if field.column in built and not texts.get(field.column):
             texts[field.column] = text
+    if b"," in texts.get("host", b""):  # the first of several addresses
+        return None
     return texts if "client" not in texts or plausible(texts["client"]) or _no_client(reader, texts) else None
 
 

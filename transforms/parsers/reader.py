@@ -38,6 +38,7 @@ PATTERNS = {
     "micros": rb"\d{1,18}(?:\.\d{1,9})?|-",
     "nanos": rb"\d{1,18}|-",
     "units": rb"(?=\d)(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,9}(?:\.\d{1,9})?(?:[mun]|\xc2\xb5)?s)?|-",
+    "whole": rb"\d{1,12}|-",
     "decimal": rb"\d{1,12}\.\d{3}",
 }
 NONE = -1  # the value of a number that the line does not have

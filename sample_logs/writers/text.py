@@ -57,7 +57,9 @@ def nginx_proxy_manager(hit: Hit, rng: random.Random) -> str:
     rest = f'{hit.method} https {hit.host} "{hit.target}" [Client {hit.client}] [Length {size(hit)}] [Gzip -]'
     if rng.random() < 0.2:
         return f'{stamp(hit.time)} {hit.status} - {rest} "{hit.agent}" "{hit.referrer}"'
-    return f'{stamp(hit.time)} - {hit.status} {hit.status} - {rest} [Sent-to 198.51.100.32] "{hit.agent}" "{hit.referrer}"'
+    return (
+        f'{stamp(hit.time)} - {hit.status} {hit.status} - {rest} [Sent-to 198.51.100.32] "{hit.agent}" "{hit.referrer}"'
+    )
 
 
 def ovh(hit: Hit, rng: random.Random) -> str:

@@ -27,7 +27,7 @@ $(VENV)/.check: $(VENV)/.test
 
 run: $(BIN)/crowdlog ## the main job over sample_logs/, and what it published
 	@rm -rf out
-	$(BIN)/crowdlog run 'sample_logs/*/input.log' --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
+	$(BIN)/crowdlog run sample_logs/{combined,common,nginx_timed,vhost_combined}/input.log --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
 	@echo; echo "Three rows of out/release/pages:"
 	@$(BIN)/python bench/show.py out/release/pages 3
 

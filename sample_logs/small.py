@@ -59,22 +59,29 @@ class Small:
 
 @dataclass(frozen=True)
 class Writer:
-    """How a format is written: `line` of a hit, by the chance of its own; `header` stands in front of all lines."""
+    """How a format is written: `line` of a hit, by the chance of its own; `header` stands in front of all lines.
+
+    `named`: lines that another format reads otherwise, so that the format has to be said. `read_as`: the format as which
+    the lines are found, for it reads them just so.
+    """
 
     line: Callable[[Hit, random.Random], str]
     header: Sequence[str] = ()
+    named: bool = False
+    read_as: str = ""
 
 
 @cache
 def writers() -> Mapping[str, Writer]:
-    """All formats that have a small sample: WRITERS and HEADERS of each file in writers/."""
+    """All formats that have a small sample: WRITERS, HEADERS, NAMED and READ_AS of each file in writers/."""
     found: dict[str, Writer] = {}
     for file in sorted((HERE / "writers").glob("*.py")):
         module = importlib.import_module(f"writers.{file.stem}")
         for name, line in module.WRITERS.items():
             if name in found:
                 raise ValueError(f"{file.name} writes {name}, and another file does too")
-            found[name] = Writer(line, getattr(module, "HEADERS", {}).get(name, ()))
+            more = (getattr(module, "HEADERS", {}).get(name, ()), name in getattr(module, "NAMED", ()))
+            found[name] = Writer(line, *more, getattr(module, "READ_AS", {}).get(name, name))
     return found
 
 

@@ -260,7 +260,7 @@ DEFAULT_TYPES = {
     "date": "%Y-%m-%d", "clock": "%H:%M:%S%f",
 }  # fmt: skip
 # What is no column itself but gives one, or a line inside.
-PIECES = ("request", "target", "url", "date", "clock", "message")
+PIECES = ("request", "target", "url", "location", "date", "clock", "message")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "sample_logs")]
+
+import small  # noqa: E402
 
 from pipeline.options import Wanted  # noqa: E402
 from pipeline.run import chosen_formats, run  # noqa: E402
@@ -37,7 +39,8 @@ def formats() -> list[str]:
 
 def wanted(name: str, output: Path) -> Wanted:
     """How a sample is run: with the sample policy and the small country database."""
-    own = {"format": name} if name not in load.formats() else {}
+    writer = small.writers().get(name)
+    own = {"format": name} if name not in load.formats() or (writer and writer.named) else {}
     policy, database = SAMPLES / "crowdlog.toml", SAMPLES / "test-country.mmdb"
     return Wanted((str(SAMPLES / name / "input.log"),), output, policy, geo_db=database, **own)
 

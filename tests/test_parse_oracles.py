@@ -91,13 +91,20 @@ def test_haproxy_behind_syslog(shared: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "parsed", "directives"),
-    [("logfile_w3c.0", 1, 4), ("logfile_w3c.1", 1, 6), ("logfile_w3c.4", 2, 4), ("logfile_w3c.6", 1, 4)],
+    ("file", "found", "parsed", "directives"),
+    [
+        ("logfile_w3c.0", "w3c", 1, 4),
+        ("logfile_w3c.1", "w3c", 1, 6),
+        ("logfile_w3c.4", "incapsula", 2, 4),
+        ("logfile_w3c.6", "w3c", 1, 4),
+    ],
 )
-def test_w3c_of_several_servers(shared: Path, tmp_path: Path, file: str, parsed: int, directives: int) -> None:
+def test_w3c_of_several_servers(
+    shared: Path, tmp_path: Path, file: str, found: str, parsed: int, directives: int
+) -> None:
     """Microsoft, Oracle (several blanks between values), Incapsula (all values quoted), UTF-8 in an agent."""
     name, events = read(shared / "logs" / "lnav" / file, tmp_path)
-    assert name == "w3c"
+    assert name == found
     assert counts(events) == (parsed + directives, parsed, Counter(directive=directives), Counter())
 
 

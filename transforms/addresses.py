@@ -176,8 +176,12 @@ def forwarded_client(
 
     Walks X-Forwarded-For from the right while proxies are trusted and takes the first address that is not; what is
     left of it can be forged and is not read. Without trusted proxies the field is not read at all. If all entries are
-    trusted, the last one that was read is the client.
+    trusted, the last one that was read is the client. Where a log has that field instead of a client, its last entry is
+    that of the nearest proxy, and what is left of it is the field.
     """
+    if b"," in client:
+        forwarded, _, client = client.rpartition(b",")
+        client = client.strip(_BLANKS)
     address = canonical(client, nat64=nat64, sixrd=sixrd)
     if not trusted or address is None or not forwarded or forwarded == b"-":
         return address

@@ -20,11 +20,8 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
 WRONG = -(1 << 63)  # the value of a number or time that is none
-CLIENT, COLLAPSE, NO_DASH = (
-    1,
-    2,
-    4,
-)  # flags: must not be missing; may be missing with its space; must not begin with "- "
+# flags: must not be missing; may be missing with its space; must not begin with "- "; blanks in front are padding
+CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8
 WIDTH = 8  # the bits of the flags from here on are the bytes of a FIXED field
 # digits, scale, digits of the fraction, whether "-" is -1, lowest, highest, and by what the result is divided
 _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
@@ -39,8 +36,10 @@ _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "millis": (15, 3, 9, True, 0, 1 << 62, 1),
     "micros": (18, 0, 9, True, 0, 1 << 62, 1),
     "nanos": (18, 0, 0, True, 0, 1 << 62, 1000),
+    "whole": (12, 6, 0, True, 0, 1 << 62, 1),
+    "decimal": (12, 6, 3, False, 0, 1 << 62, 1),
 }
-_MINUS, _ZERO, _ONE = 45, 48, 49
+_MINUS, _POINT, _ZERO, _ONE = 45, 46, 48, 49
 
 
 @dataclass(frozen=True)
@@ -175,22 +174,28 @@ def _values(kind: str, block: Block, starts: Int32, lens: Int32, out: Int64) -> 
         last = block.text[starts + np.maximum(shorter, 0)]
         out[(last < _ZERO) | (last > _ZERO + 9)] = WRONG
         wrong = int(np.count_nonzero(out == WRONG))
+    elif kind == "decimal":
+        out[(lens < 5) | (block.text[np.maximum(starts + lens - 4, 0)] != _POINT)] = WRONG
+        wrong = int(np.count_nonzero(out == WRONG))
     if divisor > 1:
         out[out != WRONG] //= divisor
     return wrong
 
 
-def split_requests(block: Block, starts: Int32, lens: Int32, method: bool) -> Int32:
-    """int32[4, rows]: start and length of the path, then of the query; length 0 where there is none."""
+def split_requests(block: Block, starts: Int32, lens: Int32, method: bool, host: bool = False) -> Int32:
+    """int32[4, rows]: start and length of the path, then of the query; length 0 where there is none.
+
+    `method`: request lines, not bare targets. `host`: the targets have a host in front, without a scheme.
+    """
     out = np.empty((4, starts.size), np.int32)
     if compiled():
         from transforms.kernels.request import split_requests as kernel
 
-        kernel(block.words, block.text, starts, lens, method, out)
+        kernel(block.words, block.text, starts, lens, method, host, out)
         return out
     text = block.text[: block.size].tobytes()
     for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
-        path, stop, query, end = plain.split_request(text[start : start + length], method)
+        path, stop, query, end = plain.split_request(text[start : start + length], method, host)
         out[:, r] = path + start, stop - path, query + start, end - query
     return out
 

@@ -7,5 +7,6 @@ FIXED = 3  # after the bytes that a time has, where the literal behind it begins
 WORD = 4  # at the first space or at the end of the line: the last field, when nothing stands behind it
 REST = 5  # at the end of the line: the last field, when it may hold spaces
 LAST = 6  # at the last place, before the first space, of the byte behind it: an address in front of its port
+LIST = 7  # at the first space with no comma in front of it: addresses of X-Forwarded-For
 NAMED = -1  # no text around it says: the family of the format does, and it may be missing
 DEEPEST = 64  # JSON objects and arrays within each other: what is deeper is not read

@@ -87,19 +87,23 @@ VALUES: Mapping[str, Callable[[bytes], int | None]] = {
     "micros": lambda text: number(text, 0),
     "nanos": lambda text: number(text, 0) // 1000,
     "units": lambda text: unit_time(text),
+    "whole": lambda text: number(text, 6),
+    "decimal": lambda text: number(text, 6),
 }
 
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 
-def split_target(target: bytes) -> tuple[int, int, int, int]:
+def split_target(target: bytes, host: bool = False) -> tuple[int, int, int, int]:
     """Spans of path and query (start, stop, start, stop) in a request target.
 
     RFC 9112 section 3.2: the scheme and authority of an absolute-form are not of the path; its empty path is "/", for
     which the slash in front of the authority stands.
     """
     start = 0
-    if authority := _AUTHORITY.match(target):
+    if host and not _AUTHORITY.match(target):
+        start = min((at for at in map(target.find, (b"/", b"?", b"#")) if at >= 0), default=len(target))
+    elif authority := _AUTHORITY.match(target):
         start = authority.end()
         if target[start : start + 1] != b"/":
             start = target.index(b"//")
@@ -124,13 +128,13 @@ def _query_of(target: bytes, mark: int) -> tuple[int, int]:
     return mark + 1, len(target) if fragment < 0 else fragment
 
 
-def split_request(line: bytes, method: bool) -> tuple[int, int, int, int]:
+def split_request(line: bytes, method: bool, host: bool = False) -> tuple[int, int, int, int]:
     """Spans of path and query in a request line (`method`) or in a bare target; zeros where it has no path.
 
     METHOD SP target [SP HTTP/d[.d]]; the target of CONNECT is a host, not a path (RFC 9110 section 9.3.6).
     """
     if not method:
-        return (0, 0, 0, 0) if line == b"-" else split_target(line)
+        return (0, 0, 0, 0) if line == b"-" else split_target(line, host)
     match = _REQUEST.match(line)
     if match is None or match[1] == b"CONNECT":
         return 0, 0, 0, 0

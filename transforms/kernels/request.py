@@ -52,8 +52,8 @@ def _authority(text: Text, i: int, end: int) -> int:
 
 
 @kernel
-def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method: bool, out: Spans) -> None:
-    """Spans of path and query of request lines (`method`) or of bare targets.
+def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method: bool, host: bool, out: Spans) -> None:
+    """Spans of path and query of request lines (`method`) or of bare targets; `host`: these begin with a host.
 
     out int32[4, rows]: start and length of the path, start and length of the query; lengths 0 where there is none.
     """
@@ -79,6 +79,10 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
                     and text[after] != 35
                     and not (method and text[after] == 32)
                 ):
+                    after += 1
+                path = after
+            elif host:
+                while after < end and text[after] != 47 and text[after] != 63 and text[after] != 35:
                     after += 1
                 path = after
         mark = find3(words, after, end, stop, QUESTION, HASH)

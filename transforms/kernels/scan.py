@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, QUOTED, REST, WORD
+from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
 from transforms.kernels.words import (
     BACKSLASH,
     EACH,
@@ -23,8 +23,8 @@ from transforms.kernels.words import (
     signed,
 )
 
-CLIENT, COLLAPSE, NO_DASH = 1, 2, 4  # flags of a field, see Table in calls.py
-_CR, _LF, _DASH, _BLANK, _ESCAPE = 13, 10, 45, 32, 92
+CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8  # flags of a field, see Table in calls.py
+_CR, _LF, _DASH, _BLANK, _ESCAPE, _COMMA = 13, 10, 45, 32, 92, 44
 _FAR = 1 << 40
 Ints = NDArray[np.int64]
 Spans = NDArray[np.int32]
@@ -96,6 +96,15 @@ def _last_end(words: Words, text: Text, start: int, byte: np.uint64) -> int:
 
 
 @part
+def _list_end(words: Words, text: Text, start: int) -> int:
+    """The first space or newline that does not follow a comma."""
+    i = find(words, start, SPACE, NEWLINE)
+    while text[i] == _BLANK and i > start and text[i - 1] == _COMMA:
+        i = find(words, i + 1, SPACE, NEWLINE)
+    return i
+
+
+@part
 def _tail(text: Text, i: int) -> int:
     """The byte behind the newline that ends the line at `i`, or -1: one space and one CR may stand in front of it."""
     if text[i] == _BLANK:
@@ -120,6 +129,9 @@ def _fields(
     """Spans of the fields of one line; False where it is refused. Also how far it was read: never past its newline."""
     for f in range(plan.shape[0]):
         mode, flags, length = plan[f, 0], plan[f, 1], plan[f, 2]
+        if flags & PADDED:
+            while text[i] == _BLANK:
+                i += 1
         start = i
         if mode == QUOTED:
             i = _quoted_end(words, text, i)
@@ -141,6 +153,8 @@ def _fields(
             i = _fixed_end(text, i, flags >> 8)
         elif mode == LAST:
             i = _last_end(words, text, i, literals[f, 0] & U(255))
+        elif mode == LIST:
+            i = _list_end(words, text, i)
         else:
             i = _line_end(words, text, i, mode)
         if not _stands(words, i, literals[f], length):

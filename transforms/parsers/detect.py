@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from schemas import load
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.escapes import from_bytes, from_json
 from transforms.parsers.families import by_header, readers_behind
-from transforms.parsers.reader import LONGEST_LINE, Reader, Span
+from transforms.parsers.reader import LONGEST_LINE, Field, Reader, Span
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*\Z")
 _ADDRESS = re.compile(rb"\[([^\]]+)\](?::\d+)?\Z|([\d.]+):\d+\Z")
@@ -21,7 +22,7 @@ ANOTHER = 0.05  # share of lines that the formats before do not read for which a
 
 @dataclass(frozen=True)
 class Fit:
-    """What a format reads of some lines: by number, the column's bytes; and how many columns it knows."""
+    """What a format reads of some lines: by number, the column's bytes; and how many columns it builds."""
 
     read: Mapping[int, Mapping[str, bytes]]
     columns: int
@@ -123,14 +124,15 @@ def fit(one: Reader | Format, lines: Sequence[bytes]) -> Fit:
 
 
 def known(reader: Reader, texts: Mapping[str, bytes]) -> int:
-    """How many columns the format knows; of named values only those that the line has, for names tell formats apart.
+    """How many columns the format builds; of named values only those that the line has, for names tell formats apart.
 
     A source that is ignored, and required, is the mark of its format.
     """
+    built = reader.columns & load.fields().kept
     if not is_named(reader):
-        return len(reader.columns)
+        return len(built)
     marks = sum(field.column == "ignored" for field in reader.fields)
-    return len(reader.columns - {name for name in reader.columns if not texts.get(name, b"-")}) + marks
+    return len(built - {name for name in built if not texts.get(name, b"-")}) + marks
 
 
 def fits(reader: Reader, line: bytes) -> bool:
@@ -139,17 +141,29 @@ def fits(reader: Reader, line: bytes) -> bool:
 
 
 def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
-    """Bytes of each column that is there, None where the line does not fit."""
+    """Text of each column that would be built (a number as its value), None where the line does not fit."""
     if len(line) > LONGEST_LINE or reader.is_directive(line):
         return None
     read = reader.read(line)
     if read is None:
         return None
     texts: dict[str, bytes] = {}
+    built = load.fields().kept | set(load.PIECES)
+    numbers = iter(read[1])
     for field, (start, stop) in zip(reader.fields, read[0], strict=True):
-        if field.column != "ignored" and not texts.get(field.column):
-            texts[field.column] = line[start:stop]
+        text = line[start:stop]
+        if field.typed:
+            text = b"%d" % next(numbers) + _unit(field) if text else b""
+        if field.column in built and not texts.get(field.column):
+            texts[field.column] = text
+    if b"," in texts.get("host", b""):  # the first of several addresses
+        return None
     return texts if "client" not in texts or plausible(texts["client"]) or _no_client(reader, texts) else None
+
+
+def _unit(field: Field) -> bytes:
+    """Of a duration: seconds or microseconds, for 0 is 0 in both."""
+    return field.type.partition("|")[0].replace("decimal", "seconds").encode() if field.column == "duration" else b""
 
 
 def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:
@@ -182,6 +196,8 @@ def plausible(client: bytes) -> bool:
     """An IP address (with brackets or port, or a zone), or a host name with a letter in it."""
     if _HOST.match(client):
         return True
+    if b"," in client:
+        client = client.rpartition(b",")[2].strip()
     if match := _ADDRESS.match(client):
         client = match[1] or match[2]
     try:

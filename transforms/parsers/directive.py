@@ -9,7 +9,7 @@ from functools import cache
 from types import MappingProxyType
 
 from schemas import load
-from transforms.kernels.modes import BARE, FIXED, LAZY, QUOTED, REST, WORD
+from transforms.kernels.modes import BARE, FIXED, LAZY, LIST, QUOTED, REST, WORD
 from transforms.parsers.layout import Layout
 from transforms.parsers.reader import PATTERNS, Field
 
@@ -181,6 +181,9 @@ def _choose(dialect: str, names: list[str]) -> list[Variable]:
     for i, name in enumerate(names):
         if found[i].column in kept and name in names[:i]:
             raise DirectiveError(f"repeated: {name} stands more than once, expected each variable once")
+    if "client" not in best and "forwarded" in best:  # behind a proxy that nobody logs: the last one it names
+        found[best["forwarded"]] = Variable("client", "list", 0)
+        best["client"] = best.pop("forwarded")
     if best.get("path") is not None and found[best["path"]].column in ("request", "target"):
         best["query"] = best["path"]
     for need, example in (("client", "$remote_addr or %h"), ("time", "$time_local or %t"), ("path", "$request or %r")):
@@ -203,6 +206,8 @@ def _mode(found: Variable, before: bytes, after: bytes) -> int:
         return QUOTED
     if found.type == "clf" and (not after or after[0] in _CLF_BYTES):
         return FIXED
+    if found.type == "list" and after.startswith(b" "):
+        return LIST
     if not after:
         return WORD if found.type == "word" or found.type in PATTERNS else REST
     return LAZY if found.column == "user" else BARE

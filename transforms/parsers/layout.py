@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from transforms import clocks
-from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, WIDTH, Block, Plan, Rows
-from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, QUOTED, REST, WORD
+from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Plan, Rows
+from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
 from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader
 
 LONGEST_USER = 255  # bounds the backtracking of the regex: a line costs O(its length), whatever is in it
@@ -46,6 +46,14 @@ class Layout(Reader):
             and self.literals[i].startswith(b" ")
         )
 
+    def must_be(self, i: int) -> bool:
+        """Whether field i is neither empty nor a dash.
+
+        A line without a client is none of this format: it would be one of a format with fewer fields. But where
+        addresses come from a header of the request, some requests have none.
+        """
+        return self.fields[i].some or (self.fields[i].column == "client" and self.fields[i].type != "list")
+
     @cached_property
     def regex(self) -> re.Pattern[bytes]:
         """Matches a line (without its newline) if and only if the spans of its groups are how the line is read."""
@@ -54,7 +62,7 @@ class Layout(Reader):
             skip = i < len(self.fields) and self.may_miss(i)
             pattern += re.escape(literal[:-1] if skip else literal)
             if i < len(self.fields):
-                group = b"(" + self._body(i) + b")"
+                group = (b" *" if self.fields[i].padded else b"") + b"(" + self._body(i) + b")"
                 pattern += b"(?:(?<!-" + re.escape(literal[:-1]) + b")| " + group + b")" if skip else group
         if self.fields[-1].mode == QUOTED and self.literals[-1] == b'"':
             # Servers cut long lines, and rotation cuts the last one: what stands in front of the cut is whole.
@@ -66,8 +74,7 @@ class Layout(Reader):
         if field.typed:
             return field.pattern
         end = b"[" + re.escape(after) + b"]" if after else _TAIL
-        # A line without a client is none of this format: it would be one of a format with fewer fields.
-        some = b"(?!-?" + end + b")" if field.column == "client" else b""
+        some = b"(?!-?" + end + b")" if self.must_be(i) else b""
         if field.mode == LAZY:
             anyone = b".{0,%d}?" % LONGEST_USER
             # "- -" is no user but the ident and user of a format with one field more.
@@ -81,6 +88,7 @@ class Layout(Reader):
                 REST: b".*?",
                 FIXED: b".{%d}" % clocks.CLF_WIDTH,
                 LAST: b"[^ ]*",
+                LIST: b"(?:[^ ]|(?<=,) )*+",
             }[field.mode]
         )
 
@@ -89,7 +97,7 @@ class Layout(Reader):
         """The table of the scan: the same rules as in `regex`."""
         rows = []
         for i, (field, literal) in enumerate(zip(self.fields, self.literals, strict=True)):
-            flags = CLIENT if field.column == "client" else 0
+            flags = (CLIENT if self.must_be(i) else 0) | (PADDED if field.padded else 0)
             if field.mode == LAZY:
                 flags |= (COLLAPSE if self.may_miss(i) else 0) | (NO_DASH if literal.startswith(b" ") else 0)
             if field.mode == FIXED:

@@ -12,7 +12,9 @@ from transforms.kernels.calls import Block, Rows
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.reader import Field, Read, Reader, Span, is_typed
 
-_GIVEN_BY = {"path": (("path",), ("request",), ("target",), ("url",)), "time": (("time",), ("date", "clock"))}
+_GIVEN_BY = {
+    "path": (("path",), ("request",), ("target",), ("url",), ("location",)), "time": (("time",), ("date", "clock")),
+}  # fmt: skip
 _FILLED = ("time", "date", "clock")  # of these an empty text is as good as none
 _OPEN, _CLOSE = b"[]"
 

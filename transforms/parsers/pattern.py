@@ -7,13 +7,13 @@ from itertools import pairwise
 
 from schemas import load
 from transforms import clocks
-from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, QUOTED, REST, WORD
+from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.layout import Layout
 from transforms.parsers.reader import Field, is_typed
 
-_FIELD = re.compile(r"\{\{|\}\}|\{([a-z]+)(<?)(?::([^{}]*))?\}")
-_OTHER = frozenset({"text", "word"})
+_FIELD = re.compile(r"\{\{|\}\}|\{([a-z]+)([<>!]?)(?::([^{}]*))?\}")
+_OTHER = frozenset({"text", "word", "list"})
 
 
 def compile_pattern(pattern: str, zone: str = "UTC") -> Layout:
@@ -21,10 +21,11 @@ def compile_pattern(pattern: str, zone: str = "UTC") -> Layout:
 
     {column} or {column:type} is a field, {{ and }} are braces, all else stands as it is. A field ends at the first byte
     of what stands behind it; between double quotes at a quote that no backslash escapes; {client<} at the last such
-    byte in front of a space, so that an IPv6 address may stand in front of its port. The types of a time are those of
-    schemas/directives.toml, or a pattern of strptime(3). Raises DirectiveError.
+    byte in front of a space, so that an IPv6 address may stand in front of its port. {duration>} may have blanks in front
+    that fill it up, {host!} is neither empty nor a dash. The types of a time are those of schemas/directives.toml, or a
+    pattern of strptime(3). Raises DirectiveError.
     """
-    names, types, last, texts = _pieces(pattern)
+    names, types, marks, texts = _pieces(pattern)
     literals = [text.encode() for text in texts]
     if re.search(r"[\x00-\x08\x0a-\x1f]", "".join(texts)):
         raise DirectiveError("bad_text: the pattern holds a line break or control character, expected one line")
@@ -37,15 +38,15 @@ def compile_pattern(pattern: str, zone: str = "UTC") -> Layout:
             )
         if is_typed(kind) and after[:1].isdigit():
             raise DirectiveError(f"no_end: what stands behind {name} may be a part of it")
-        mode = LAST if last[i] else _mode(name, kind, before, after)
-        fields.append(Field(f"{name}{i}", name, kind, mode))
+        mode = LAST if marks[i] == "<" else _mode(name, kind, before, after)
+        fields.append(Field(f"{name}{i}", name, kind, mode, some=marks[i] == "!", padded=marks[i] == ">"))
     _check(fields)
     return Layout(pattern, literals[0], tuple(fields), tuple(literals[1:]), zone)
 
 
-def _pieces(pattern: str) -> tuple[list[str], list[str], list[bool], list[str]]:
-    """Columns, types, whether they end at the last byte, and the texts around them (one more)."""
-    names, types, last, texts, held, end = [], [], [], [], "", 0
+def _pieces(pattern: str) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Columns, types, marks, and the texts around them (one more)."""
+    names, types, marks, texts, held, end = [], [], [], [], "", 0
     for match in _FIELD.finditer(pattern):
         held += pattern[end : match.start()]
         end = match.end()
@@ -54,13 +55,13 @@ def _pieces(pattern: str) -> tuple[list[str], list[str], list[bool], list[str]]:
             continue
         names.append(match[1])
         types.append(match[3] or load.DEFAULT_TYPES.get(match[1], "text"))
-        last.append(bool(match[2]))
+        marks.append(match[2])
         texts.append(held)
         held = ""
     rest = held + pattern[end:]
     if not names or re.search(r"\{[a-z]", "".join((*texts, rest)).replace("{{", "")):
         raise DirectiveError("bad_pattern: expected fields such as {client} or {time:iso8601}")
-    return names, types, last, [*texts, rest]
+    return names, types, marks, [*texts, rest]
 
 
 def _mode(name: str, kind: str, before: bytes, after: bytes) -> int:
@@ -72,6 +73,8 @@ def _mode(name: str, kind: str, before: bytes, after: bytes) -> int:
         return FIXED
     if not after:
         return WORD if kind == "word" or is_typed(kind) else REST
+    if kind == "list" and after.startswith(b" "):
+        return LIST
     return LAZY if name == "user" else BARE
 
 
@@ -87,6 +90,8 @@ def _check(fields: list[Field]) -> None:
             raise DirectiveError(f"bad_type: {field.type!r} of {field.column}, expected text, a number or a time")
         if field.column in load.DEFAULT_TYPES and not is_typed(field.type):
             raise DirectiveError(f"bad_type: {field.type!r} does not fit the column {field.column}")
+    if any((field.padded and not field.typed) or (field.some and field.typed) for field in fields):
+        raise DirectiveError("bad_pattern: {column>} needs a number or time, and {column!} a text")
     if sum(field.mode == LAZY for field in fields) > 1 or any(
         a.mode == LAST and b.type != "count" for a, b in pairwise(fields)
     ):
@@ -96,7 +101,7 @@ def _check(fields: list[Field]) -> None:
     ways = {
         "client": [{"client"}],
         "time": [{"time"}, {"date", "clock"}],
-        "path": [{"path"}, {"request"}, {"target"}, {"url"}],
+        "path": [{"path"}, {"request"}, {"target"}, {"url"}, {"location"}],
     }
     for need, sets in ways.items():
         if not any(way <= set(columns) for way in sets):

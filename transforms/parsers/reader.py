@@ -38,10 +38,13 @@ PATTERNS = {
     "micros": rb"\d{1,18}(?:\.\d{1,9})?|-",
     "nanos": rb"\d{1,18}|-",
     "units": rb"(?=\d)(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,9}(?:\.\d{1,9})?(?:[mun]|\xc2\xb5)?s)?|-",
+    "whole": rb"\d{1,12}|-",
+    "decimal": rb"\d{1,12}\.\d{3}",
 }
 NONE = -1  # the value of a number that the line does not have
 _PARTS = {
-    "request": ("path", "query"), "target": ("path", "query"), "url": ("host", "path", "query"), "date": (), "clock": (),
+    "request": ("path", "query"), "target": ("path", "query"), "location": ("path", "query"),
+    "url": ("host", "path", "query"), "date": (), "clock": (),
 }  # fmt: skip
 
 
@@ -49,16 +52,19 @@ _PARTS = {
 class Field:
     """One variable of a format.
 
-    `variable` is its name as written, `column` the canonical column that takes it, or what gives one: "request" and
-    "target" path and query, "url" the host too, "date" and "clock" together the time ("ignored" is never
+    `variable` is its name as written, `column` the canonical column that takes it, or what gives one: "request",
+    "target" and "location" path and query, "url" the host too, "date" and "clock" together the time ("ignored" is never
     built). `type` says how its bytes are read: a type of schemas/directives.toml, a pattern of transforms.clocks, or
-    several with bars between; `mode` where it ends, in a directive.
+    several with bars between; `mode` where it ends, in a text line. `some`: it is neither empty nor a dash; `padded`:
+    blanks may stand in front of it.
     """
 
     variable: str
     column: str
     type: str
     mode: int = NAMED
+    some: bool = False
+    padded: bool = False
 
     @property
     def typed(self) -> bool:

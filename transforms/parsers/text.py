@@ -205,10 +205,10 @@ class TextParser:
                 yield name, dictionaries[name].encode(text, *authorities(text, begins, sizes))
             elif name not in ("path", "query"):
                 yield name, dictionaries[name].encode(block, starts[at[name]], lens[at[name]])
-        whole = next((name for name in ("request", "target", "url", "path") if name in at), None)
+        whole = next((name for name in ("request", "target", "url", "location", "path") if name in at), None)
         if whole is not None and {"path", "query"} & set(self.columns):
             text, begins, sizes = self._unescaped(block, starts[at[whole]], lens[at[whole]])
-            parts = split_requests(text, begins, sizes, whole == "request")
+            parts = split_requests(text, begins, sizes, whole == "request", whole == "location")
             if "path" in dictionaries:
                 yield "path", dictionaries["path"].encode(text, parts[0], parts[1])
             if "query" in dictionaries:

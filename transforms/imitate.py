@@ -7,12 +7,13 @@ import hashlib
 import ipaddress
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from transforms import clocks
 from transforms.kernels.plain import MONTHS
 from transforms.parsers.reader import Field, Reader, value_of
 
+REDRAWN = 8  # times that the numbers of a line are made up anew
 LONGEST = 8192  # bytes of a line that is imitated
 # What every access log may hold: these words stand for nobody. 2001 is of 2001:db8::/32, the documentation prefix.
 WORDS = frozenset(
@@ -55,6 +56,7 @@ class Imitator:
         runs = {run.lower() for line in lines for run in RUN.findall(ESCAPE.sub(b"\0", line))}
         self._original = {run for run in runs - self._declared - WORDS if len(run) >= 4 and not ZONE.match(run)}
         self._sizes = sorted({len(run) for run in self._original})
+        self._redrawn = 0
         self._days, self._seconds = self._shift()
 
     def line(self, line: bytes, reader: Reader, message: bytes | None = None) -> bytes | None:
@@ -65,9 +67,18 @@ class Imitator:
         read = reader.read(line) if len(line) <= LONGEST else None
         if read is None:
             return None
+        for self._redrawn in range(REDRAWN):  # numbers are short: now and then one is another number of the lines
+            made = self._line(line, reader, read[0], message)
+            if made is None or self.is_clean(made):
+                return made
+        return None
+
+    def _line(
+        self, line: bytes, reader: Reader, spans: Sequence[tuple[int, int]], message: bytes | None
+    ) -> bytes | None:
         named = all(field.mode < 0 for field in reader.fields)
         out, at = b"", 0
-        for (start, stop), n in sorted((span, n) for n, span in enumerate(read[0]) if span[1] > span[0]):
+        for (start, stop), n in sorted((span, n) for n, span in enumerate(spans) if span[1] > span[0]):
             field, text = reader.fields[n], line[start:stop]
             made = message if field.column == "message" else self._value(field, text)
             if made is None:
@@ -75,8 +86,7 @@ class Imitator:
             if named and line[start - 1 : start] == line[stop : stop + 1] == b'"':  # what is between are whole strings
                 start, stop, made = start - 1, stop + 1, b'"' + made + b'"'
             out, at = out + self._between(line[at:start], named) + made, stop
-        out += self._between(line[at:], named)
-        return out if self.is_clean(out) else None
+        return out + self._between(line[at:], named)
 
     def header(self, line: bytes) -> bytes | None:
         """A line that names columns: those that formats declare keep their names."""
@@ -156,13 +166,17 @@ class Imitator:
         """Days (about two to eleven years back, to years that no line names if there are such) and seconds."""
         draw = self._draw(b"shift", 0)
         years = {int(run) for run in self._original if len(run) == 4 and run.isdigit()}
-        days = 0
-        for _ in range(100):
-            days = -draw.randrange(800, 4000)
+        epochs = sorted(int(run) for run in self._original if len(run) == 10 and run.isdigit())[:50]
+        best = (len(epochs) + 2, 0, 0)
+        for _ in range(50):
+            days, seconds = -draw.randrange(800, 4000), draw.randrange(1, 86400)
             back = -days // 365
-            if not any({year - back - 1, year - back, year - back + 1} & years for year in years):
+            named = any({year - back - 1, year - back, year - back + 1} & years for year in years)
+            held = sum(self._holds(str(epoch + days * 86400 + seconds).encode()) for epoch in epochs)
+            best = min(best, (held + named, days, seconds))
+            if best[0] == 0:
                 break
-        return days, draw.randrange(1, 86400)
+        return best[1:]
 
     # ---- pieces of a text -------------------------------------------------------------------------------------------
 
@@ -215,7 +229,8 @@ class Imitator:
         )
 
     def _draw(self, word: bytes, attempt: int) -> random.Random:
-        return random.Random(hashlib.blake2b(word + b"\0%d" % attempt, key=self._key).digest())
+        again = self._redrawn * 100 if word.isdigit() else 0
+        return random.Random(hashlib.blake2b(word + b"\0%d" % (attempt + again), key=self._key).digest())
 
 
 def _made_up(word: bytes, draw: random.Random) -> bytes:

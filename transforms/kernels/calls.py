@@ -76,12 +76,15 @@ class Block:
 
 
 class Rows:
-    """Spans of a block's lines: starts, lens int32[fields, rows], line_starts int32[rows + 1], refused int32[any]."""
+    """Spans of a block's lines: starts, lens int32[fields, rows], line_starts int32[rows + 1], refused int32[any].
+
+    `scanned`: a kernel has refused the latter; else nobody has looked at them.
+    """
 
     def __init__(self, fields: int) -> None:
         self.fields = fields
         self._capacity = 0
-        self.rows = 0
+        self.rows, self.scanned = 0, False
         self._reserve(4096)
 
     def _reserve(self, rows: int) -> None:
@@ -104,6 +107,7 @@ class Rows:
 
     def refuse_all(self, block: Block) -> None:
         """The plain way: find the lines alone, and leave them all to the exact path."""
+        self.scanned = False
         lines = np.flatnonzero(block.text[: block.size] == 10)
         self._reserve(lines.size)
         self._lines[0], self._lines[1 : lines.size + 1] = 0, lines + 1
@@ -111,6 +115,7 @@ class Rows:
 
     def fill(self, block: Block, kernel: Callable[..., tuple[int, int]], *given: Any) -> None:
         """Run a scan: kernel(words, text, size, *given, starts, lens, line_starts, refused)."""
+        self.scanned = True
         self._reserve(int(np.count_nonzero(block.text[: block.size] == 10)))
         rows, refused = kernel(
             block.words, block.text, block.size, *given, self._spans[0], self._spans[1], self._lines, self._refused

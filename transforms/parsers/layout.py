@@ -109,6 +109,25 @@ class Layout(Reader):
     def _tables(self) -> tuple[Any, Any]:
         return self.plan.tables()
 
+    @cached_property
+    def _behind_user(self) -> bytes | None:
+        """What ends the user name; b"": there is none, None: it may be missing."""
+        for i, field in enumerate(self.fields):
+            if field.mode == LAZY:
+                return self.literals[i] or None if not self.may_miss(i) else None
+        return b""
+
+    def is_surely_none(self, line: bytes) -> bool:
+        """See Reader. There is one way to read a line at most, but for the end of a user name and a line that was cut."""
+        if len(line) >= LONGEST_LINE:  # the kernel counts the newline
+            return False
+        if self._behind_user is None or (self._behind_user and line.count(self._behind_user) > 1):
+            return False
+        if self.fields[-1].mode != QUOTED or self.literals[-1] != b'"':
+            return True
+        end = line.rstrip(b" \r")
+        return end.endswith(b'"') and not end.endswith((b'\\"', self.before(len(self.fields) - 1)))
+
     def scan(self, block: Block, rows: Rows) -> None:
         """Spans of a block by the kernel."""
         rows.scan(block, self.plan, self._tables, LONGEST_LINE, LONGEST_USER)

@@ -122,7 +122,7 @@ class TextParser:
         doubtful = np.flatnonzero(~good).tolist()
         for r in doubtful:
             start, stop = int(rows.line_starts[r]), int(rows.line_starts[r + 1]) - 1
-            read = self._read_exactly(block.text[start:stop].tobytes(), accounts, refused)
+            read = self._read_exactly(block.text[start:stop].tobytes(), rows.scanned, accounts, refused)
             if read is not None:
                 spans, exact = read
                 good[r] = True
@@ -165,7 +165,7 @@ class TextParser:
         if self._zone is not None and self._time is not None:
             numbers[self._time] = from_zone(numbers[self._time], self._zone)
 
-    def _read_exactly(self, line: bytes, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
+    def _read_exactly(self, line: bytes, scanned: bool, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
         """Spans and values of a line that the kernel refused, or None with the reason counted."""
         if len(line) > LONGEST_LINE:
             _reject(line, "too_long", accounts)
@@ -176,7 +176,7 @@ class TextParser:
         if self.layout.is_directive(line):
             accounts.skipped["directive"] += 1
             return None
-        read = self.layout.read(line)
+        read = None if scanned and self.layout.is_surely_none(line) else self.layout.read(line)
         if read is None and refused is not None:
             refused.append(line)
             accounts.lines -= 1

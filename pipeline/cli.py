@@ -71,6 +71,7 @@ def parser() -> Parser:
     _add_policy(commands)
     _add_formats(commands)
     _add_sample(commands)
+    _add_learn(commands)
     return main_parser
 
 
@@ -138,9 +139,12 @@ def _add_scrub(commands: argparse._SubParsersAction[Parser]) -> None:
 def _add_explain(commands: argparse._SubParsersAction[Parser]) -> None:
     explain = commands.add_parser(
         "explain", help="show what happens to each field of one line, and why", allow_abbrev=False,
-        description="Show each field of one log line: what happens to it and by which rule.",
+        description="Show each field of a log line: what happens to it and by which rule. For the operator's own eyes: it"
+        " shows what the line says of a visitor.",
     )  # fmt: skip
-    explain.add_argument("line", nargs="?", metavar="LINE", help="the line; - or nothing reads standard input")
+    explain.add_argument(
+        "line", nargs="?", metavar="LINE", help="the line; nothing reads one from standard input, - all lines there"
+    )
     explain.add_argument("--policy", type=Path, metavar="FILE", help="the policy whose rules are shown")
     explain.add_argument(
         "--format", metavar="NAME", help="as for run, or the #Fields: line that stands before the line"
@@ -182,6 +186,28 @@ def _add_sample(commands: argparse._SubParsersAction[Parser]) -> None:
     sample.add_argument("--lines", type=int, default=20, metavar="N", help="how many lines (default: 20)")
 
 
+def _add_learn(commands: argparse._SubParsersAction[Parser]) -> None:
+    learn = commands.add_parser(
+        "learn", help="propose a policy from logs: routes, parameters, what to deny", allow_abbrev=False,
+        description="Read logs once, in memory, and print a policy that they suggest: routes with typed slots, parameters with"
+        " types, names to deny, each with its evidence as counts. No value is printed that no crowd brought.",
+    )  # fmt: skip
+    learn.add_argument("inputs", nargs="+", metavar="INPUT", help="as for run")
+    learn.add_argument(
+        "--policy", type=Path, metavar="FILE", help="what is there already: sites and hosts, presets, routes"
+    )
+    learn.add_argument("--format", metavar="NAME", help="as for run")
+    learn.add_argument("--site", metavar="NAME", help="as for run")
+    learn.add_argument(
+        "--k", type=int, metavar="N", help="neighbourhoods that must have brought what is printed; as for run"
+    )
+    learn.add_argument(
+        "--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines: exit 3 (0.05)"
+    )
+    learn.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    learn.add_argument("--json", action="store_true", help="print one JSON object: all evidence, and the policy")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -216,7 +242,7 @@ def dispatch(arguments: list[str]) -> int:
     options = parser().parse_args(ours)
     commands = {
         "run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command,
-        "formats": formats_command, "sample": sample_command,
+        "formats": formats_command, "sample": sample_command, "learn": learn_command,
     }  # fmt: skip
     return commands[options.command](options, tuple(beam))
 
@@ -229,7 +255,7 @@ def stop(_: int, __: object) -> NoReturn:
 def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     """`crowdlog run`."""
     check_run(options)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # a core holds raw lines
+    private_memory()
     signal.signal(signal.SIGTERM, stop)
     from pipeline.options import Wanted
     from pipeline.run import run
@@ -242,6 +268,11 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     if options.json:
         print(json.dumps(outcome.record, sort_keys=True))
     return 0
+
+
+def private_memory() -> None:
+    """No core file: it would hold raw lines."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def check_run(options: argparse.Namespace) -> None:
@@ -278,7 +309,7 @@ def scrub_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     check_rate(options)
     if options.output is not None:
         check_output(options.output)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # a core holds raw lines
+    private_memory()
     signal.signal(signal.SIGTERM, stop)  # a live pipe ends in its own way
     from pipeline.scrub import scrub
 
@@ -287,9 +318,15 @@ def scrub_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
 
 def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog explain`."""
+    private_memory()
     from pipeline.explain import explain
 
-    print(explain(sys.stdin.buffer if options.line in (None, "-") else [os.fsencode(options.line)], options))
+    def complain(text: str) -> None:
+        print(f"crowdlog: {text}", file=sys.stderr)
+
+    lines = sys.stdin.buffer if options.line in (None, "-") else [os.fsencode(options.line)]
+    for text in explain(lines, options, complain):
+        print(text if options.json or options.line != "-" else f"{text}\n")
     return 0
 
 
@@ -315,4 +352,20 @@ def sample_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
 
     sys.stdout.buffer.write(sample(options))
     sys.stdout.buffer.flush()
+    return 0
+
+
+def learn_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog learn`."""
+    check_rate(options)
+    private_memory()
+    from pipeline.learn import closing, learn, told
+    from pipeline.options import Wanted
+
+    given = {key: value for key, value in vars(options).items() if key != "command"}
+    wanted = Wanted(**{**given, "inputs": tuple(options.inputs), "output": Path()})
+    learned = learn(wanted)
+    if not options.quiet:
+        print(closing(learned), file=sys.stderr)
+    print(told(wanted, learned).rstrip("\n"))
     return 0

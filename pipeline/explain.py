@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from pipeline import reasons
+from pipeline.drawn import drawn
 from pipeline.options import Wanted
 from pipeline.run import chosen_database, chosen_policy
 from pipeline.source import padded
 from schemas import load
+from schemas.policy import Policy, Site
 from schemas.stages import Accounts, Chunk, Events, PseudonymousEvents
 from schemas.trouble import Trouble
 from transforms.anonymise import Bench
@@ -21,30 +24,51 @@ from transforms.detectors import kinds
 from transforms.parse import Parse
 from transforms.parsers.detect import detect, unwrapped
 from transforms.parsers.directive import DirectiveError
+from transforms.parsers.escapes import ESCAPES
 from transforms.parsers.families import atoms, check, readers_behind
 from transforms.parsers.reader import Reader
 from transforms.reading import read
 from transforms.shape import shape
 
-FORMS = {"path": "path", "query": "query", "referrer": "url"}  # URL-like fields, and how they are split
 HEADER = "#Fields:"
-DROPPED = "not read into memory: the column is declared `drop`"
+FORMS = {"path": "path", "query": "query", "referrer": "url"}  # URL-like fields, and how they are split
 
 
-def explain(lines: Iterable[bytes], options: argparse.Namespace) -> str:
-    """A text, or with --json an object, of what becomes of a line. Raises Trouble E201, E202, E203, E304.
+def explain(lines: Iterable[bytes], options: argparse.Namespace, complain: Callable[[str], None]) -> Iterator[str]:
+    """A text, or with --json an object, of what becomes of each line. Raises Trouble E201, E202, E203, E304.
 
-    `lines` are the line, behind header lines where its format has them; a #Fields: line may also be given as the format.
+    `lines` stand behind header lines where their format has them; a #Fields: line may also be given as the format. One that
+    no format reads is told to `complain`, by its number and shape; E304 is raised where all are so. All lines are read for
+    "-", else the first one.
     """
     given, lines = options.format, iter(lines)
     if given and given.startswith(HEADER):
         lines, given = chain([given.encode()], lines), None
-    asked = {"policy": options.policy, "format": given, "site": options.site, "geo_db": options.geo_db}
-    wanted = Wanted((), Path(), **asked)
+    wanted = Wanted((), Path(), policy=options.policy, format=given, site=options.site, geo_db=options.geo_db)
     policy = chosen_policy(wanted)
-    formats = {**load.formats(), **policy.formats}
-    header, line = behind_header(lines, formats.get(wanted.format or policy.format))
-    name, formats = chosen(line, header, wanted.format or policy.format, formats)
+    asked = wanted.format or policy.format
+    bench = Bench(policy, wanted.site, chosen_database(wanted), secrets.token_bytes(32))
+    unread: list[tuple[int, Trouble]] = []
+    number = 0
+    found = headed(lines, {**load.formats(), **policy.formats}.get(asked))
+    for number, (header, line) in enumerate(found if options.line == "-" else islice(found, 1), 1):
+        try:
+            record = explained(line, header, asked, policy, bench)
+        except Trouble as trouble:
+            if trouble.code != "E304":
+                raise
+            unread.append((number, trouble))
+            continue
+        yield json.dumps(record) if options.json else "\n".join(drawn(record))
+    if len(unread) == number:
+        raise unread[0][1]
+    for at, why in unread:
+        complain(f"line {at}: {why.message}")
+
+
+def explained(line: bytes, header: bytes, asked: str, policy: Policy, bench: Bench) -> dict[str, Any]:
+    """What becomes of one line, as data. Raises Trouble E201, E304."""
+    name, formats = chosen(line, header, asked, {**load.formats(), **policy.formats})
     fields = load.fields()
     buffer, size = padded(line + b"\n")
     *_, events = Parse(policy, fields, formats).events(Chunk(0, name, buffer, size, Accounts(), header))
@@ -52,23 +76,30 @@ def explain(lines: Iterable[bytes], options: argparse.Namespace) -> str:
     if not events.accounts.parsed or reader is None:
         reason = next(iter(events.accounts.rejected | events.accounts.skipped), "no_format")
         raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape(line)}")
-    bench = Bench(policy, wanted.site, chosen_database(wanted), secrets.token_bytes(32))
-    rows = list(described(events, bench.anonymise(events), fields, columns_of(reader)))
-    if options.json:
-        return json.dumps({"format": name, "fields": rows})
+    whole = Parse(policy, fields, formats)
+    whole.allowed = None  # of parameters that are dropped the names are shown, and the rules
+    *_, everything = whole.events(Chunk(0, name, buffer, size, Accounts(), header))
+    dropped = dropped_of(line, name, formats, reader)
+    out = bench.anonymise(events)
+    site = policy.site(out.batch["site"][0].as_py())
+    rows = list(described(events, out, fields, columns_of(reader)))
+    for row in rows:
+        row["parts"] = list(parts_of(row, everything, dropped, site, policy, out))
     directive = formats[name].directive if name in formats else ""
-    return "\n".join([f"format {name}: {directive}" if directive else f"format {name}", "", *map(drawn, rows)])
+    return {"format": name, "directive": directive, "site": site.name, "fields": rows}
 
 
-def behind_header(lines: Iterator[bytes], format: load.Format | None) -> tuple[bytes, bytes]:
-    """(header line that counts, b"" where there is none; the first line that may hold an event)."""
-    header = b""
+def headed(lines: Iterable[bytes], format: load.Format | None) -> Iterator[tuple[bytes, bytes]]:
+    """(header line that counts, b"" where there is none; line that may hold an event) of each line; b"" when all are blank."""
+    header, found = b"", False
     for line in (line.rstrip(b"\r\n") for line in lines):
         if line.startswith(HEADER.encode()) or (format is not None and format.header == "row" and not header):
             header = line
-        elif not line.startswith(b"#"):
-            return header, line
-    return header, b""
+        elif line.strip() and not line.startswith(b"#"):
+            found = True
+            yield header, line
+    if not found:
+        yield header, b""
 
 
 def chosen(
@@ -96,6 +127,53 @@ def reader_of(line: bytes, header: bytes, name: str, formats: Mapping[str, load.
         tried = (reader for one in inner.split("+") for reader in readers_behind(formats[one], header))
         return next((reader for reader in tried if reader.read(text) is not None), None)
     return None
+
+
+def dropped_of(line: bytes, name: str, formats: Mapping[str, load.Format], reader: Reader) -> dict[str, bytes]:
+    """The bytes of each field that is there, by column, also of those that a run never builds."""
+    envelope = name.rpartition("/")[0]
+    text = unwrapped(formats[envelope], [line])[0] if envelope else line
+    read_ = reader.read(text)
+    found: dict[str, bytes] = {}
+    for field, (start, stop) in zip(reader.fields, read_[0] if read_ else (), strict=False):
+        if value := text[start:stop]:
+            found.setdefault(field.column, ESCAPES[reader.escapes][1](value))
+    return found
+
+
+def parts_of(
+    row: Mapping[str, Any],
+    everything: Events,
+    dropped: Mapping[str, bytes],
+    site: Site,
+    policy: Policy,
+    out: PseudonymousEvents,
+) -> Iterator[reasons.Part]:
+    """The rules that decided on the parts of a field."""
+
+    def raw(column: str) -> bytes | None:
+        value: bytes | None = everything.batch[column][0].as_py() if column in everything.batch.schema.names else None
+        return value
+
+    name, route = row["field"], out.batch["route"][0].as_py()
+    if name == "path" and raw("path"):
+        found = reasons.of_path(raw("path") or b"", route, site)
+    elif name == "query" and raw("query"):
+        found = reasons.of_query(raw("path") or b"", raw("query") or b"", route, site)
+    elif name == "client":
+        found = reasons.of_client(raw("client") or b"", raw("forwarded"), policy)
+    elif name == "referrer" and raw("referrer"):
+        found = reasons.of_referrer(raw("referrer") or b"", row["gives"])
+    elif name == "agent" and raw("agent"):
+        found = reasons.of_agent(row["gives"])
+    elif name == "cookie" and name in dropped:
+        found = reasons.of_cookie(dropped[name])
+    elif row["rule"] == "drop" and row["class"] == "identity" and name in dropped:
+        found = reasons.of_dropped(dropped[name])
+    else:
+        return
+    for part in found:
+        yield {key: shown("", value) for key, value in part.items()}
 
 
 def columns_of(reader: Reader) -> list[str]:
@@ -141,22 +219,8 @@ def shown(name: str, value: Any) -> Any:
         return None if value is None else "(keyed hash, in flight only)"
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [shown(name, one) for one in value]
     if isinstance(value, str):
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
     return value
-
-
-def drawn(row: dict[str, Any]) -> str:
-    """A record as lines for a person."""
-    if row["rule"] == "drop":
-        return f"{row['field']:<12} {DROPPED} ({row['class']})"
-    gives = ", ".join(f"{name} = {value if value is not None else '(none)'}" for name, value in row["gives"].items())
-    read = "-" if row["read"] is None else row["read"]
-    lines = [f"{row['field']:<12} {read}", f"{'':<12} → {row['rule']} ({row['class']}): {gives}"]
-    for layer in row.get("layers", ()):
-        if layer["found"] or len(layer["by"].split()) == 1:  # what was wrapped, and what was found
-            name = f" of {layer['name']}" if layer["name"] else ""
-            lines.append(
-                f"{'':<12}   {layer['by']}{name}: {layer['text']} ({', '.join(layer['found']) or 'nothing found'})"
-            )
-    return "\n".join(lines)

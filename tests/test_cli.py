@@ -266,6 +266,29 @@ def test_explain_reads_standard_input(
     assert rows["path"]["gives"] == {"route": "/kb/{*}"}
 
 
+def test_explain_reads_all_lines_of_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With - each line is explained; one that cannot be read is told on stderr, by its number and shape."""
+    text = f"{LINE}\nMaxine called\n\n{LINE.replace('/kb/setup', '/docs')}\r\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["explain", "-", "--json"]) == 0
+    captured = capsys.readouterr()
+    shown = [json.loads(line) for line in captured.out.splitlines()]
+    routes = [row["gives"]["route"] for one in shown for row in one["fields"] if row["field"] == "path"]
+    assert routes == ["/kb/setup", "/docs"]
+    assert "line 2: no_format" in captured.err
+    assert "Maxine" not in captured.err
+
+
+def test_explain_of_lines_that_all_are_bad(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no line can be read, it is input trouble."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Maxine called\nand again\n")))
+    assert main(["explain", "-"]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == "" and "Maxine" not in captured.err
+
+
 def test_explain_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Control characters that a visitor sent are shown, not obeyed."""
     assert main(["explain", LINE.replace(FIREFOX, r"Mozilla/5.0 \x1b]0;hacked\x07 \x9b31m")]) == 0

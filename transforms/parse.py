@@ -28,7 +28,7 @@ class Parse:
 
     def __init__(self, policy: Policy, fields: Fields, formats: Mapping[str, Format]) -> None:
         self.formats, self.columns = dict(formats), fields.kept
-        self.allowed = allowed_parameters(policy)
+        self.allowed: frozenset[bytes] | None = allowed_parameters(policy)
         self._parsers: dict[Reader, TextParser] = {}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -44,16 +44,17 @@ class TextParser:
     """Reads the chunks of one format. Keeps nothing between chunks but working memory."""
 
     def __init__(
-        self, directive: str | Reader, *, allowed_parameters: frozenset[bytes], columns: frozenset[str]
+        self, directive: str | Reader, *, allowed_parameters: frozenset[bytes] | None, columns: frozenset[str]
     ) -> None:
         """`columns`: canonical columns to build, where the format has them; what fields.toml drops is never built.
 
-        `allowed_parameters`: names of the parameters that stay in the query. Raises DirectiveError.
+        `allowed_parameters`: names of the parameters that stay in the query; None is all of them, which `crowdlog learn`
+        looks at and no run does. Raises DirectiveError.
         """
         self.layout: Reader = compile_layout(directive) if isinstance(directive, str) else directive
         declared = load.fields().columns
         self.columns = tuple(name for name in declared if name in columns & self.layout.columns & load.fields().kept)
-        self._parameters = Parameters(allowed_parameters)
+        self._parameters = None if allowed_parameters is None else Parameters(allowed_parameters)
         self._types = {name: _TYPES.get(declared[name].type) for name in self.columns}
         self._typed = [i for i, field in enumerate(self.layout.fields) if field.typed]
         at = self.layout.positions
@@ -215,7 +216,10 @@ class TextParser:
                 begins, sizes = parts[2], parts[3]
                 if "query" in at:
                     text, begins, sizes = self._unescaped(block, starts[at["query"]], lens[at["query"]])
-                yield "query", dictionaries["query"].encode(kept, *self._parameters.select(text, begins, sizes, kept))
+                if self._parameters is not None:
+                    begins, sizes = self._parameters.select(text, begins, sizes, kept)
+                    text = kept
+                yield "query", dictionaries["query"].encode(text, begins, sizes)
 
     def _unescaped(self, block: Block, starts: Int32, lens: Int32) -> tuple[Block, Int32, Int32]:
         """Texts that are split before they are encoded: JSON may have escaped the marks by which they are."""

@@ -183,6 +183,8 @@ def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[
         for site in sites:
             counts.update(site["counts"].get(table.name, {}))
         tables[table.name] = {"not_applicable": accounts.not_applicable[table.name], **counts}
+        if repeated := accounts.repeated[table.name]:
+            tables[table.name]["repeated"] = repeated
     found: Counter[tuple[str, dt.date]] = Counter()
     for (_, name, day), count in accounts.days.items():
         found[(name, as_date(day))] += count

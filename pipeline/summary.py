@@ -116,6 +116,7 @@ def noted(record: Mapping[str, Any]) -> list[str]:
     """What was odd inside of parsed lines."""
     words = {
         "host_name": "clients were host names: dropped, counted as hits without a visitor",
+        "no_visitor": "events named no visitor: counted as hits without one",
         "invalid_address": "clients were no address: counted as hits without a visitor",
     }
     return [f"{count:,} {words.get(name, name)}" for name, count in record["noted"].items()]

@@ -169,6 +169,8 @@ class Table:
     only: Mapping[str, tuple[str, ...]]
     present: tuple[str, ...]
     measures: tuple[str, ...]
+    software: bool = False
+    each: str = ""
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -197,11 +199,17 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
 
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     here = f"{where}: table {entry.get('name')!r}"
-    only_keys(here, entry, ("name", "about", "keys", "climb", "free", "humans", "only", "present", "measures"))
+    only_keys(
+        here,
+        entry,
+        ("name", "about", "keys", "climb", "free", "humans", "only", "present", "measures", "software", "each"),
+    )
     expect(where, "table.name", entry.get("name"), "a string", isinstance(entry.get("name"), str))
     keys = _read_keys(here, entry.get("keys", []))
     humans, only = entry.get("humans", True), subtable(here, entry, "only")
-    expect(here, "humans", humans, "true or false", isinstance(humans, bool))
+    software, each = entry.get("software", False), entry.get("each", "")
+    for key, value in (("humans", humans), ("software", software)):
+        expect(here, key, value, "true or false", isinstance(value, bool))
     table = Table(
         name=entry["name"],
         about=entry.get("about", ""),
@@ -212,7 +220,10 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         only={column: entries(f"{here}: only", only, column) for column in only},
         present=entries(here, entry, "present"),
         measures=entries(here, entry, "measures"),
+        software=software,
+        each=each,
     )
+    expect(here, "each", each, "the column of one of its keys", each in ("", *(key.column for key in keys)))
     for column in (*(k.column for k in keys), *table.only, *table.present, *table.measures):
         expect(
             here, "column", column, f"a pseudonymous column: {', '.join(sorted(known.given))}", column in known.given
@@ -230,7 +241,8 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         "keys but agent_class: bots may not help people to k",
         "agent_class" not in table.climb,
     )
-    about_bots = "agent_class" in (*table.key_names, *table.only)
+    # software that reports by itself is no human, and a table about it no table about bots
+    about_bots = "agent_class" in (*table.key_names, *table.only) or table.software
     expect(here, "humans", table.humans, str(not about_bots).lower(), table.humans is not about_bots)
     return table
 
@@ -334,6 +346,7 @@ def read_format(data: Mapping[str, Any], where: str) -> Format:
     required = entries(where, data, "required") or (
         ("message",) if "message" in data.get("columns", {}) else ("client", "time", "path")
     )
+    expect(where, "required", list(required), "a list with 'time'", bool({"time", "message"} & set(required)))
     return Format(
         data["name"], data.get("title", data["name"]), data.get("spec", ""), data.get("directive", ""), family,
         entries(where, data, "patterns"), _read_sources(where, data), separator, header, entries(where, data, "names"),

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from schemas import endpoints
+from schemas.endpoints import Endpoint
 from schemas.load import DeclarationError, Format, entries, expect, only_keys, parse, read_format, subtable
 from schemas.site import SITE_NAME, Site, read_site, read_zone
 
@@ -83,6 +85,11 @@ class Policy:
         return frozenset(name for site in self.sites for name in site.parameter_names)
 
     @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints of all sites."""
+        return endpoints.known("policy", [site.endpoints for site in self.sites])
+
+    @property
     def digest(self) -> str:
         """sha256 of everything the policy says, for ledger and manifest."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -117,6 +124,7 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     hosts = [host for site in sites for host in site.hosts]
     for host in hosts:
         expect(where, f"the host {host!r} is declared", hosts.count(host), "1 time", hosts.count(host) == 1)
+    endpoints.known(where, [site.endpoints for site in sites])
     return Policy(
         k, timezone, chosen, _ip(where, subtable(where, data, "ip")), _geo(where, subtable(where, data, "geo")), sites,
         known, _retention(where, subtable(where, data, "retention")),

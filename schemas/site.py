@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.denied import denied
+from schemas.endpoints import Endpoint, read_endpoints
 from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
 from schemas.routes import Kind, Route, is_literal, merged, read_kind, read_routes, shape
 
 SITE_NAME = re.compile(r"[a-z0-9-]+")
+WORDED = ("affiliate", "link", "licence_source", "feature")
+"""Pseudonymous columns of which a site may declare the words."""
+
+WORD = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9][A-Za-z0-9 _.-]{0,47}")
 BY_POLICY = "denied by the policy"
-READ_ANYWAY = ("utm_source", "utm_medium", "utm_campaign")
+_STARTS = ("utm_", "mtm_", "_pk_", "pk_", "piwik_")  # the last four are Matomo's (matomo.org: Tracking Campaigns)
+READ_ANYWAY = tuple(f"{start}{part}" for start in _STARTS for part in ("source", "medium", "campaign"))
 """Parameters that `campaigns` is made of; they cannot be denied one site at a time."""
 
 _DENIED = re.compile(r"(?:(?P<route>/[^?]*)\?)?(?P<name>[A-Za-z0-9_.\[\]-]{1,64}\*?|\*)")
@@ -25,7 +31,8 @@ class Site:
     """One site of the operator: what is its own and how its time is counted.
 
     `parameters` are those of all its routes, `route_parameters` those of one route by its text; `denied` says which may
-    not be shown all the same, and why: "name", "nam*", or "/route?name".
+    not be shown all the same, and why: "name", "nam*", or "/route?name". `words` are the site's own names of affiliates,
+    links, sources of licences and features, by pseudonymous column.
     """
 
     name: str
@@ -37,6 +44,8 @@ class Site:
     route_parameters: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     denied: Mapping[str, str] = field(default_factory=dict)
     presets: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
 
     def grain(self, table: str) -> str:
         """day, week or month: how long a period of this table is."""
@@ -72,11 +81,16 @@ class Preset:
     routes: tuple[Route, ...]
     parameters: Mapping[str, Kind]
     secrets: Mapping[str, str]
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 def read_site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
     """A Site from parsed TOML; what it says itself wins over its presets, but not over what these say is secret."""
-    only_keys(where, data, ("name", "hosts", "presets", "routes", "parameters", "deny", "timezone", "tables"))
+    only_keys(
+        where,
+        data,
+        ("name", "hosts", "presets", "routes", "parameters", "deny", "timezone", "tables", "words", "endpoints"),
+    )
     name = data.get("name", "")
     wanted = "letters a-z, digits and hyphens"
     expect(where, "name", name, wanted, isinstance(name, str) and bool(SITE_NAME.fullmatch(name)))
@@ -97,6 +111,8 @@ def read_site(where: str, data: Mapping[str, Any], timezone: str) -> Site:
         {route.text: route.parameters for route in routes if route.parameters},
         {**_secrets(presets, routes), **_denied(where, data, routes)},
         tuple(preset.name for preset in presets),
+        _words(where, data),
+        (*read_endpoints(where, data), *(endpoint for preset in presets for endpoint in preset.endpoints)),
     )
 
 
@@ -152,7 +168,7 @@ def read_preset(where: str, name: str, at: str = "") -> Preset:
     except (FileNotFoundError, OSError, ValueError):
         raise DeclarationError(f"{where}: presets names {name!r}, which is not shipped") from None
     here = f"schemas/presets/{name}.toml"
-    only_keys(here, data, ("title", "sources", "routes", "parameters", "secrets"))
+    only_keys(here, data, ("title", "sources", "routes", "parameters", "secrets", "endpoints"))
     parameters = {key: read_kind(here, key, kind) for key, kind in subtable(here, data, "parameters").items()}
     secrets = subtable(here, data, "secrets")
     for key, why in secrets.items():
@@ -164,7 +180,20 @@ def read_preset(where: str, name: str, at: str = "") -> Preset:
         read_routes(here, data.get("routes", []), at),
         parameters,
         {at + key if key.startswith("/") else key: why for key, why in secrets.items()},
+        read_endpoints(here, data, at),
     )
+
+
+def _words(where: str, data: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The site's own words by column. One that could be somebody's address, number or key is refused."""
+    found = {}
+    for column, listed in subtable(where, data, "words").items():
+        expect(where, "words", column, f"one of {', '.join(WORDED)}", column in WORDED)
+        found[column] = entries(f"{where}: words", {column: listed}, column)
+        for word in found[column]:
+            holds = WORD.fullmatch(word) is not None and not word.isdigit()
+            expect(where, f"words.{column}", word, "a word of letters, digits, blanks and .-_", holds)
+    return found
 
 
 def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:

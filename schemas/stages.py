@@ -32,7 +32,8 @@ class Accounts:
     """Counts that travel as data beside the events of a chunk, so that every line is accounted for.
 
     `lines` = sum of `skipped` + `parsed` + sum of `rejected`. `noted` counts what happened inside parsed lines (host
-    name in the client field, invalid address, ...). `not_applicable` counts events per table that do not concern it.
+    name in the client field, invalid address, ...). `not_applicable` counts events per table that do not concern it,
+    `repeated` how often events were counted once more, in a table with a row for each word of a list.
     `days` counts parsed events by (file, site, the site's own day in days since 1970-01-01); `edges` has the extreme event
     times of each file, in seconds since the epoch. `shapes` holds a few rejected lines by (reason, shape), as shapes
     only: see transforms.shape.
@@ -44,6 +45,7 @@ class Accounts:
     rejected: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
     not_applicable: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
     days: Counter[tuple[int, str, int]] = field(default_factory=Counter)
     shapes: Counter[tuple[str, str]] = field(default_factory=Counter)
     edges: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -85,7 +87,8 @@ class PseudonymousEvents:
 
     Columns are those that the treatments give: `site` and all keys are dictionary<int32, string> (null where the event has
     no value), `day` is int32 (days since 1970-01-01, of the site's own day), `network` is dictionary<int32, binary(16)>
-    (null for an invalid address; first 8 bytes: the neighbourhood's keyed hash), measures are int64.
+    (null for an invalid address; first 8 bytes: the neighbourhood's keyed hash), measures are int64, `feature` is a list of
+    dictionary<int32, string>.
     """
 
     batch: pa.RecordBatch

@@ -80,6 +80,9 @@ TRENDS = {
         "climb", "agent_class", "bots may not help people",
     ),
     "humans-beside-bots": ('[[table]]\nname = "x"\nkeys = ["agent_class"]\n', "humans", "True", "false"),
+    "software-of-humans": (TABLE + "software = true\n", "humans", "True", "false"),
+    "machines-for-no-reason": (TABLE + "humans = false\n", "humans", "False", "true"),
+    "each-of-no-key": (TABLE + 'each = "feature"\n', "each", "feature", "one of its keys"),
     "declared-twice": (TABLE * 2, "'pages' is declared", "2", "1 time"),
     "no-name": ('[[table]]\nkeys = ["route"]\n', "name", "None", "a string"),
     "keys-is-text": (TABLE.replace('keys = ["route"]', 'keys = "route"'), "keys", "'route'", "a list"),
@@ -92,6 +95,7 @@ FORMATS = {
     "no-name": ('directive = "%h"\n', "name", "None", "a string"),
     "no-directive": ('name = "a"\n', "directive", "None", "a string"),
     "number": ('name = "a"\ndirective = 5\n', "directive", "5", "a string"),
+    "no-time": ('name = "a"\nfamily = "json"\nrequired = ["client"]\n', "required", "['client']", "'time'"),
 }
 POLICIES = {
     "unknown-key": ("kay = 10\n", WHERE, "kay", "timezone"),

@@ -16,7 +16,7 @@ from schemas.policy import Policy, Site, make_policy
 from schemas.routes import people
 from transforms.declared import Declared
 from transforms.parse import allowed_parameters
-from transforms.treatments import route
+from transforms.treatments import parameters, route
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -226,7 +226,8 @@ def test_parser_keeps_what_some_route_shows_and_no_more() -> None:
     policy = Policy(
         sites=(site_of(**PARAMETERS), Site("b", routes=("/x",), route_parameters={"/x": {"gclid": "word"}}))
     )
-    campaign = {b"utm_source", b"utm_medium", b"utm_campaign"}
+    campaign = parameters.NAMES
+    assert {b"utm_source", b"utm_medium", b"utm_campaign", b"mtm_campaign", b"_pk_campaign"} <= campaign
     assert allowed_parameters(policy) - campaign == {b"a", b"step", b"id", b"g", b"x", b"lang"}
 
 

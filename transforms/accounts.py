@@ -14,7 +14,7 @@ def add(total: Accounts, more: Accounts) -> None:
     """Add `more` to `total`, in place."""
     total.lines += more.lines
     total.parsed += more.parsed
-    for name in ("skipped", "rejected", "noted", "not_applicable", "days", "shapes"):
+    for name in ("skipped", "rejected", "noted", "not_applicable", "repeated", "days", "shapes"):
         getattr(total, name).update(getattr(more, name))
     for file, (first, last) in more.edges.items():
         widest = total.edges.get(file, (first, last))
@@ -43,7 +43,7 @@ def from_bytes(content: bytes) -> Accounts:
     """The Accounts that `to_bytes` wrote."""
     record = json.loads(content)
     accounts = Accounts(record["lines"], record["parsed"], edges={file: (a, b) for file, a, b in record["edges"]})
-    for name in ("skipped", "rejected", "noted", "not_applicable"):
+    for name in ("skipped", "rejected", "noted", "not_applicable", "repeated"):
         getattr(accounts, name).update(record[name])
     for name in ("days", "shapes"):
         getattr(accounts, name).update({tuple(key): count for *key, count in record[name]})

@@ -22,8 +22,8 @@ from transforms.distinct import Source, Words
 from transforms.geography import Countries
 from transforms.keys import KeyReference, derive
 from transforms.partials import number
-from transforms.remembered import NOTES, Addresses
-from transforms.treatments import address, latency, mark, measure, site, status, when
+from transforms.remembered import NOTES, Addresses, Visitors
+from transforms.treatments import address, event, features, latency, mark, measure, site, status, when
 
 Codes = NDArray[np.int32]
 MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
@@ -93,7 +93,26 @@ class Memo:
         return place
 
 
-WORDED = ("route", "parameters", "referrer", "agent")  # treatments that turn values into words
+# treatments that turn values into words
+WORDED = ("route", "parameters", "referrer", "agent", "affiliate", "link", "licence", "server")
+
+
+def nothing(*values: bytes | None) -> frozenset[str]:
+    """What a treatment that asks no detector refuses."""
+    return frozenset()
+
+
+def called(function: Callable[..., Any], takes: Sequence[str]) -> Callable[..., Any]:
+    """The function as one of a row of values: those that it needs by place, the others by name where there are any."""
+    asked = [one for one in signature(function).parameters.values() if one.name != "site"]
+    every = any(one.kind is one.VAR_POSITIONAL for one in asked)
+    needed = len(takes) if every else sum(one.default is one.empty for one in asked)
+
+    def call(values: Sequence[bytes | None], **told: Any) -> Any:
+        more = {name: value for name, value in zip(takes[needed:], values[needed:], strict=True) if value is not None}
+        return function(*values[:needed], **more, **told)
+
+    return call
 
 
 class Worded:
@@ -104,18 +123,23 @@ class Worded:
         treatment = module.Treatment(policy)
         self.per_site = "site" in signature(treatment.treat).parameters
         sites = policy.all_sites
-        refused: Callable[..., frozenset[str]] = getattr(treatment, "refused", lambda *values: frozenset())
+        give, refuse = called(treatment.treat, self.takes), called(getattr(treatment, "refused", nothing), self.takes)
         self.refused: dict[frozenset[str], int] = {frozenset(): 0}
 
         def treat(number_of_site: int, *values: bytes | None) -> tuple[int, ...]:
             told = {"site": sites[number_of_site]} if self.per_site else {}
-            found = self.refused.setdefault(refused(*values), len(self.refused))
-            return (*(words.code(word) for word in treatment.treat(*values, **told)), found)
+            found = self.refused.setdefault(refuse(values), len(self.refused))
+            return (*(words.code(word) for word in give(values, **told)), found)
 
         self.memo = Memo(treat, len(self.gives) + 1)
 
     def codes(self, source: Source, sites: Codes | int, noted: Counter[str]) -> Iterator[tuple[str, Codes]]:
         """(given column, codes of each event); events by kind of what detectors found are added to `noted`."""
+        if not any(map(source.has, self.takes)):  # what the format lacks is the same for all
+            (row,) = self.memo([(0, *[None] * len(self.takes))])
+            for i, name in enumerate(self.gives):
+                yield name, np.full(source.rows, row[i], np.int32)
+            return
         distinct = source.distinct(self.takes, sites if self.per_site else 0)
         codes = self.memo(distinct.rows(source))
         if (found := codes[:, -1]).any():
@@ -144,6 +168,8 @@ class Bench:
         self.mark = mark.Treatment(derive(key, "agent"))
         treatment = address.Treatment(policy, NetworkKey(derive(key, "network")), countries.lookup)
         self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
+        self.visitors = Visitors(treatment, self.words, self.sites)
+        self.event, self.features = event.Treatment(policy), features.Treatment(policy)
         self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
 
     def anonymise(self, events: Events) -> PseudonymousEvents:
@@ -157,6 +183,8 @@ class Bench:
             **self._network(source, place, events.accounts),
             **self._numbers(source),
             "agent_mark": self._marks(source),
+            "event": self._events(source),
+            "feature": self._features(source, place),
         }
         for treatment in self.worded:
             columns |= {
@@ -184,7 +212,7 @@ class Bench:
 
     def _network(self, source: Source, sites: Codes | int, accounts: Accounts) -> dict[str, pa.Array]:
         """Keyed hash of the network and country of each event."""
-        ids, tokens, countries, noted = self.addresses(source, sites)
+        ids, tokens, countries, noted = (self.addresses if source.has("client") else self.visitors)(source, sites)
         times = np.bincount(ids, minlength=len(tokens))
         for i, note in enumerate(NOTES, 1):
             if count := int(times[noted == i].sum()):
@@ -195,8 +223,32 @@ class Bench:
 
     def _marks(self, source: Source) -> pa.Array:
         """uint64 [rows]: the mark of each event's agent."""
+        if any(map(source.has, mark.TAKES[1:])):
+            distinct = source.distinct(mark.TAKES, 0)
+            described = np.array([self.mark.treat(*values) for _, *values in distinct.rows(source)], np.uint64)
+            return pa.array(described[distinct.ids])
         marks = np.array([self.mark.treat(agent) for agent in source.values("agent")], np.uint64)
         return pa.array(marks[source.codes("agent")])  # code -1 reads the last: no agent
+
+    def _events(self, source: Source) -> pa.Array:
+        """The kind of each event; what has no path and says nothing is no page view."""
+        if not source.has("event"):
+            kind = event.PAGE if source.has("path") else event.OTHER
+            return self.words.column(np.full(source.rows, self.words.code(kind), np.int32))
+        codes = self.words.codes([self.event.treat(value)[0] for value in source.values("event")])
+        return self.words.column(codes[source.codes("event")])
+
+    def _features(self, source: Source, sites: Codes | int) -> pa.Array:
+        """list<string by code> [rows]: the features of each event, null where it has none."""
+        if not source.has("features"):
+            return pa.nulls(source.rows, pa.list_(pa.dictionary(pa.int32(), pa.string())))
+        distinct = source.distinct(features.TAKES, sites)
+        lists = [self.features.treat(value, self.sites[place]) for place, value in distinct.rows(source)]
+        codes = [self.words.codes(words) for words in lists]
+        counts = np.array([len(one) for one in codes], np.int32)[distinct.ids]
+        flat = np.concatenate([np.zeros(0, np.int32), *(codes[i] for i in distinct.ids.tolist())])
+        ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(ends), self.words.column(flat), mask=pa.array(counts == 0))
 
     def _numbers(self, source: Source) -> dict[str, pa.Array]:
         """Columns whose treatment works on whole vectors."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -32,6 +34,27 @@ def continents() -> dict[str, str]:
     """ISO 3166-1 alpha-2 code → code of its continent (AF, AN, AS, EU, NA, OC, SA), from schemas/continents.toml."""
     table = shipped("continents.toml")["continent"]
     return {code: continent for continent, codes in table.items() for code in codes}
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Codes, and names as `_plain_name` gives them → code, from schemas/countries.toml."""
+    table: dict[str, list[str]] = shipped("countries.toml")["country"]
+    found = {_plain_name(name): code for code, names in table.items() for name in names}
+    return {**found, **{code.lower(): code for code in continents()}}
+
+
+def _plain_name(name: str) -> str:
+    """A name without case, accents and the signs between its words."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[^a-z]+", " ", bare.casefold().replace("&", " and ")).split())
+
+
+def country_named(country: bytes | None) -> str:
+    """ISO 3166-1 alpha-2 code for a code or an English name of a country, "(unknown)" for anything else."""
+    if not country or len(country) > 128:
+        return UNKNOWN
+    return _names().get(_plain_name(country.decode("utf-8", "replace")), UNKNOWN)
 
 
 def default_database() -> Path:

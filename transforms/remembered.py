@@ -16,7 +16,8 @@ from transforms.partials import pair
 from transforms.treatments import address
 
 Codes = NDArray[np.int32]
-NOTES = (address.HOST_NAME, address.INVALID_ADDRESS)
+CLIENT, VISITOR = address.TAKES[:2], address.TAKES[2:]  # events have the one or the other
+NOTES = (address.HOST_NAME, address.INVALID_ADDRESS, address.NO_VISITOR)
 QUADS = 1 << 20  # dotted quads remembered, ~45 bytes each
 OTHERS = 1 << 16  # other texts remembered
 
@@ -48,7 +49,7 @@ class Addresses:
 
     def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site], trusted: bool) -> None:
         self.treatment, self.words, self.sites = treatment, words, sites
-        self.takes = address.TAKES if trusted else address.TAKES[:1]  # without trusted proxies none is asked
+        self.takes = CLIENT if trusted else CLIENT[:1]  # without trusted proxies none is asked
         self.clear()
 
     def clear(self) -> None:
@@ -98,3 +99,20 @@ class Addresses:
     ) -> tuple[bytes | None, int, str | None]:
         token, country, note = self.treatment.treat(client, forwarded, self.sites[number_of_site])
         return token, self.words.code(country), note
+
+
+class Visitors:
+    """The treatment of events without addresses: each distinct visitor of a chunk, for most are in no other."""
+
+    def __init__(self, treatment: address.Treatment, words: Words, sites: Sequence[Site]) -> None:
+        self.treatment, self.words, self.sites = treatment, words, sites
+
+    def __call__(self, source: Source, sites: Codes | int) -> tuple[Codes, NDArray[np.uint8], Codes, NDArray[np.int8]]:
+        """As Addresses gives it."""
+        distinct = source.distinct(VISITOR, sites)
+        learned = Learned()
+        for number_of_site, visitor, country in distinct.rows(source):
+            token, code, note = self.treatment.visitor(visitor, country, self.sites[number_of_site])
+            learned.add(token, self.words.code(code), note)
+        count = slice(learned.count)
+        return distinct.ids, learned.tokens[count], learned.countries[count], learned.noted[count]

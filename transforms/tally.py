@@ -93,9 +93,14 @@ class Counter:
         """Cells, measures, agents and (cell, network, hits) of one table."""
         chosen = rows.chosen(table)
         accounts.not_applicable[table.name] += rows.size - chosen.size
+        each = {}
+        if table.each:
+            before = chosen.size
+            chosen, each[table.each] = rows.spread(table.each, chosen)
+            accounts.repeated[table.name] += chosen.size - before
         site = rows.codes("site")[chosen]
         period = self._periods(table, site, rows.numbers("day")[chosen])
-        keys = [rows.codes(key.column)[chosen] for key in table.keys]
+        keys = [each[key.column] if key.column in each else rows.codes(key.column)[chosen] for key in table.keys]
         cell_of, first = partials.number((site, period, *keys))
         filler = [np.full(len(first), -1, np.int32)] * (self.width - len(keys))
         place = np.full(len(first), number, np.int32)
@@ -148,11 +153,28 @@ class Rows:
             self._columns[name] = self.batch[name].indices.fill_null(-1).to_numpy()[self.order]
         return self._columns[name]
 
+    def spread(self, name: str, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:
+        """Positions of events, each as often as its list has words, and the codes of these."""
+        lists = self.batch[name]
+        ends = lists.offsets.to_numpy().astype(np.int64)
+        at = self.order[chosen]
+        counts = ends[at + 1] - ends[at]
+        first = np.repeat(ends[at] - (np.cumsum(counts) - counts), counts)
+        codes = lists.values.indices.to_numpy()[first + np.arange(counts.sum())]
+        return np.repeat(chosen, counts), codes.astype(np.int32)
+
     def numbers(self, name: str) -> NDArray[Any]:
         """[rows] of a column of integers."""
         if name not in self._columns:
             self._columns[name] = self.batch[name].to_numpy()[self.order]
         return self._columns[name]
+
+    def _is_there(self, name: str) -> NDArray[np.bool_]:
+        """bool [rows]: whether an event has a value, or a list that is not empty."""
+        if pa.types.is_list(self.batch[name].type):
+            valid: NDArray[np.bool_] = self.batch[name].is_valid().to_numpy(zero_copy_only=False)
+            return valid[self.order]
+        return self.codes(name) >= 0
 
     def chosen(self, table: Table) -> NDArray[np.int64]:
         """Positions of the events that concern a table."""
@@ -166,7 +188,7 @@ class Rows:
                 wanted_words = pc.is_in(self.batch[column].dictionary, pa.array(values)).to_numpy(zero_copy_only=False)
                 keep &= np.append(wanted_words, False)[self.codes(column)]
             for column in table.present:
-                keep &= self.codes(column) >= 0
+                keep &= self._is_there(column)
             self._chosen[key] = np.flatnonzero(keep)
         return self._chosen[key]
 

@@ -21,15 +21,19 @@ class Roaming:
 
     def __init__(self, table: Table, site: Site | None = None) -> None:
         self.places = [table.key_names.index(name) for name in table.free]
-        self.own = frozenset(site.routes if site else ())  # the policy's words, not the visitors'
+        # the policy's words, not the visitors': by place, for a word that names an affiliate is none that names a campaign
+        columns = {place: table.keys[place].column for place in self.places}
+        own = {"route": site.routes, **site.words} if site else {}
+        self.own = {place: frozenset(own.get(column, ())) for place, column in columns.items()}
 
     def shows_free_word(self, label: Sequence[str]) -> bool:
         """Whether some free key of the row has a word that the policy did not say."""
-        return any(self._is_free(label[place]) for place in self.places)
+        return any(self._is_free(label[place], self.own[place]) for place in self.places)
 
-    def _is_free(self, word: str) -> bool:
+    @staticmethod
+    def _is_free(word: str, own: frozenset[str]) -> bool:
         bracketed = word.startswith("(") and word.endswith(")")
-        return not (bracketed or word in self.own or _SLOTS.fullmatch(word))
+        return not (bracketed or word in own or _SLOTS.fullmatch(word))
 
     def allows(self, label: Sequence[str], agents: NDArray[np.uint64]) -> bool:
         """Whether a row may be shown; agents uint64 [cells, AGENTS] are the least marks of the cells behind it."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from transforms.collected import collected
+
 if TYPE_CHECKING:
     from schemas.policy import Policy
 
-TAKES = ("agent",)
+TAKES = ("agent", "browser", "browser_version", "os", "device")
 GIVES = ("agent_class", "family", "major", "os", "device", "bot")
 
 HUMAN, BOT = "human", "bot"
@@ -196,11 +198,22 @@ class Treatment:
     def __init__(self, policy: Policy | None = None) -> None:
         pass
 
-    def treat(self, agent: bytes | None) -> tuple[str, str, str, str, str, str]:
-        """(agent_class, family, major, os, device, bot), all from closed vocabularies."""
+    def treat(
+        self,
+        agent: bytes | None,
+        browser: bytes | None = None,
+        browser_version: bytes | None = None,
+        os: bytes | None = None,
+        device: bytes | None = None,
+    ) -> tuple[str, str, str, str, str, str]:
+        """(agent_class, family, major, os, device, bot), all from closed vocabularies.
+
+        What a collector names (browser, its version, os and device) counts where there is no agent.
+        """
         text = "" if agent is None else agent[:_LIMIT].decode("utf-8", "replace").strip()
         if text in ("", "-", "null", "(null)"):
-            return _TOOL
+            named = browser, browser_version, os, device
+            return (HUMAN, *collected(*named), NONE) if any(named) else _TOOL
         crawler = _crawlers().extract(text)
         if crawler is not None:
             return (BOT, NONE, NONE, NONE, NONE, _name_of(int(crawler.family)))
@@ -214,12 +227,12 @@ class Treatment:
             return (BOT, NONE, NONE, NONE, NONE, OTHER)
         system = parsed.os.family if parsed.os else OTHER
         system = system if system in system_names() else OTHER
-        device = _device(text, system)
+        made_for = _device(text, system)
         is_browser = _BROWSER.match(text) or _APP.search(text)
-        if not is_browser or (family == OTHER and system == OTHER and device == OTHER):
+        if not is_browser or (family == OTHER and system == OTHER and made_for == OTHER):
             return _TOOL
         major = _major(parsed.user_agent) if family != OTHER else NONE
-        return (HUMAN, family, major, system, device, NONE)
+        return (HUMAN, family, major, system, made_for, NONE)
 
 
 def _major(user_agent: Any) -> str:

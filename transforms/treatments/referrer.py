@@ -18,7 +18,7 @@ from transforms.treatments.site import matches_host
 if TYPE_CHECKING:
     from schemas.policy import Policy, Site
 
-TAKES = ("referrer",)
+TAKES = ("referrer", "referrer_host")
 GIVES = ("medium", "domain")
 
 NONE = "(none)"
@@ -30,6 +30,7 @@ MEDIA = (NONE, INTERNAL, "search", "social", "email", REFERRAL, OTHER)
 _LIMIT = 8192
 _ABSENT = (b"", b"-")
 _URL = re.compile(rb"https?://([^/\\?#]*)", re.IGNORECASE)
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|//")  # some collectors keep it, most do not
 _PORT = re.compile(rb":[0-9]{0,5}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
@@ -97,10 +98,12 @@ class Treatment:
     def __init__(self, policy: Policy | None = None) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
 
-    def treat(self, referrer: bytes | None, site: Site) -> tuple[str, str]:
+    def treat(self, referrer: bytes | None, site: Site, referrer_host: bytes | None = None) -> tuple[str, str]:
         """(one of MEDIA, domain): "(none)" without a referrer or from the own site, "(other)" where none is known."""
         if referrer is None or referrer.strip() in _ABSENT:
-            return NONE, NONE
+            if referrer_host is None or referrer_host.strip() in _ABSENT:
+                return NONE, NONE
+            referrer = b"https://" + _SCHEME.sub(b"", referrer_host.strip())
         host = host_of(referrer)
         if host is None:
             return OTHER, OTHER

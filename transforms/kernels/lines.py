@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transforms.kernels import compiled
 from transforms.kernels.calls import PADDING, Block, Int32, Int64, Rows
 
-Key = str | int  # of an object, or the number of an entry of an array
+Key = str | int | tuple[str, str]  # of an object, the number of an entry of an array, or what an entry says of itself
 
 
 class Delimited:
@@ -58,7 +58,7 @@ class Json:
                 if here not in nodes:
                     nodes[here] = len(nodes)
                     text = key.encode() if isinstance(key, str) else b""
-                    place = sum(map(len, keys)) if isinstance(key, str) else key
+                    place = key if isinstance(key, int) else sum(map(len, keys))
                     keys.append(text)
                     edges.append([nodes[above], place, len(text) if isinstance(key, str) else -1, nodes[here], -1])
                 if depth == len(path):
@@ -79,6 +79,36 @@ class Json:
         highest = 255 if text.max(initial=0) < 128 or is_utf8(text.tobytes()) else 127
         careful = highest < 255 or int(np.count_nonzero(text < 32)) > int(np.count_nonzero(text == 10))
         rows.fill(block, scan_json, *self._given, careful, highest, self._longest)
+
+
+class Entries:
+    """The search for values by what stands beside them: (slot, path, whether an array is a value) a field."""
+
+    def __init__(self, wanted: Sequence[tuple[int, Sequence[Key], bool]]) -> None:
+        texts: list[bytes] = []
+        kinds: list[int] = []
+        slots = []
+        for slot, path, whole in wanted:
+            first = len(texts)
+            for key in path:
+                pair = key if isinstance(key, tuple) else (str(key),)
+                texts += [text.encode() for text in pair]
+                kinds += [len(pair) - 1] * len(pair)  # kernels.entries: KEY, SELECT
+            slots.append((slot, first, len(texts), int(whole)))
+        names, offsets = _packed(texts)
+        steps = np.stack([np.array(kinds, np.int64), offsets[:-1], np.diff(offsets)], 1).reshape(-1, 3)
+        self._given = names, np.ascontiguousarray(steps), np.array(slots, np.int64).reshape(-1, 4)
+
+    def find(self, block: Block, rows: Rows) -> None:
+        """Fill the slots of the rows that were accepted; what is doubtful is refused."""
+        if not compiled():
+            return
+        from transforms.kernels.entries import entries
+
+        good = np.ones(rows.rows, np.int32)
+        good[rows.refused] = 0
+        entries(block.text, rows.line_starts, good, *self._given, rows.starts, rows.lens)
+        rows.refused = np.flatnonzero(good == 0).astype(np.int32)
 
 
 def is_utf8(text: bytes) -> bool:
@@ -140,6 +170,7 @@ def warm(block: Block) -> None:
     rows, plain = Rows(1), Block()
     for scan in (Delimited(b",", [0], True, 100), Labelled([b"a"], 100), Json([["a"]], 100)):
         scan.scan(block, rows)
+    Entries([(0, ["a"], True)]).find(block, rows)
     spans = np.zeros(1, np.int32), np.ones(1, np.int32)
     block.text[0], before = 92, block.text[0]
     unescape(block, *spans, plain)

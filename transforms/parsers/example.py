@@ -20,7 +20,12 @@ _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0
 _VALUES = {
     "client": "198.51.100.7", "forwarded": "203.0.113.9", "host": "www.example.com", "path": "/kb/setup",
     "query": "lang=en", "target": "/kb/setup?lang=en", "request": "GET /kb/setup?lang=en HTTP/1.1", "method": "GET",
-    "protocol": "HTTP/1.1", "referrer": "https://www.example.org/", "agent": _AGENT,
+    "event": "page_view", "visitor": "6f1c2d", "country": "DE", "browser": "Firefox", "browser_version": "145.0",
+    "os": "Linux", "device": "desktop", "referrer_host": "www.example.org", "utm_source": "newsletter",
+    "utm_medium": "email", "utm_campaign": "spring", "affiliate": "12", "link": "7", "licence_status": "active",
+    "licence_source": "shop", "server_os": "Debian 12", "virtualisation": "kvm", "features": "backup,api",
+    "url": "https://www.example.com/kb/setup?lang=en", "protocol": "HTTP/1.1",
+    "referrer": "https://www.example.org/", "agent": _AGENT,
     "message": f'198.51.100.7 - - [20/Nov/2026:08:30:12 +0000] "GET /kb/setup HTTP/1.1" 200 5120 "-" "{_AGENT}"',
 }  # fmt: skip
 _NUMBERS = {
@@ -119,6 +124,8 @@ def _with_arrays(node: Any) -> Any:
         return int(node) if node == int(node) else node
     if not isinstance(node, dict):
         return node
+    if node and all(isinstance(key, tuple) for key in node):  # entries that say what they are
+        return [{key[0]: key[1], **_with_arrays(below)} for key, below in node.items()]
     if node and all(isinstance(key, int) for key in node):
         return [_with_arrays(node.get(at)) for at in range(max(node) + 1)]
     return {key: _with_arrays(below) for key, below in node.items()}

@@ -14,6 +14,7 @@ from transforms.parsers.reader import Field, Read, Reader, Span, is_typed
 
 _GIVEN_BY = {
     "path": (("path",), ("request",), ("target",), ("url",), ("location",)), "time": (("time",), ("date", "clock")),
+    "click": (("affiliate",), ("link",)),
 }  # fmt: skip
 _FILLED = ("time", "date", "clock")  # of these an empty text is as good as none
 _OPEN, _CLOSE = b"[]"
@@ -30,7 +31,7 @@ class NamedReader(Reader):
         for field in self.fields:
             if names.count(field.variable) > 1:
                 raise DirectiveError(f"repeated: {field.variable} gives two columns, expected each source once")
-            if not is_typed(field.type) and field.type != "text":
+            if not is_typed(field.type) and field.type not in ("text", "list"):
                 raise DirectiveError(f"bad_type: {field.type!r} of {field.column}, expected text, a number or a time")
             if is_typed(field.type) is not (field.column in _TYPED):
                 raise DirectiveError(f"bad_type: {field.type!r} does not fit the column {field.column}")

@@ -82,7 +82,10 @@ def explained(line: bytes, header: bytes, asked: str, policy: Policy, bench: Ben
     dropped = dropped_of(line, name, formats, reader)
     out = bench.anonymise(events)
     site = policy.site(out.batch["site"][0].as_py())
-    rows = list(described(events, out, fields, columns_of(reader)))
+    columns = columns_of(reader)
+    # what the query told of, where the path is an endpoint
+    told = [name for name in events.batch.schema.names if name not in columns and events.batch[name].null_count == 0]
+    rows = list(described(events, out, fields, [*columns, *told]))
     for row in rows:
         row["parts"] = list(parts_of(row, everything, dropped, site, policy, out))
     directive = formats[name].directive if name in formats else ""

@@ -177,7 +177,8 @@ WORDPRESS = {
     "/product-category/zqword/": "/product-category/{slug}/",
     "/a-post-of-the-shop/": "/a-post-of-the-shop/",
 }
-TABLES = {"whmcs": WHMCS, "wordpress": WORDPRESS}
+MATOMO = {"/matomo.php?url=https://shop.example/x&uid=jo": "/matomo.php"}
+TABLES = {"whmcs": WHMCS, "wordpress": WORDPRESS, "matomo": MATOMO}
 KNOWN = [(name, url, text) for name, table in TABLES.items() for url, text in table.items()]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from schemas.load import Fields, Format
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Events
+from transforms.endpoints import Endpoints
 from transforms.kernels.calls import PADDING
 from transforms.parsers.escapes import from_bytes
 from transforms.parsers.families import by_header, readers, readers_behind
@@ -28,7 +29,9 @@ class Parse:
 
     def __init__(self, policy: Policy, fields: Fields, formats: Mapping[str, Format]) -> None:
         self.formats, self.columns = dict(formats), fields.kept
-        self.allowed: frozenset[bytes] | None = allowed_parameters(policy)
+        allowed = allowed_parameters(policy)
+        self.allowed: frozenset[bytes] | None = allowed
+        self.endpoints = Endpoints(policy.endpoints, allowed)
         self._parsers: dict[Reader, TextParser] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -87,7 +90,9 @@ class Parse:
         if reader not in self._parsers:
             if len(self._parsers) >= _MOST:
                 self._parsers.clear()
-            self._parsers[reader] = TextParser(reader, allowed_parameters=self.allowed, columns=self.columns)
+            self._parsers[reader] = TextParser(
+                reader, allowed_parameters=self.allowed, columns=self.columns, endpoints=self.endpoints
+            )
         return self._parsers[reader]
 
 

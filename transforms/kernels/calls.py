@@ -221,13 +221,15 @@ def authorities(block: Block, starts: Int32, lens: Int32) -> tuple[Int32, Int32]
 
 
 class Parameters:
-    """The names of parameters that are allowed."""
+    """The names of parameters that are allowed: of `whole` any value stays, of `bare` none, of all others a plain one."""
 
-    def __init__(self, names: Collection[bytes]) -> None:
-        self.names = frozenset(names)
+    def __init__(self, names: Collection[bytes], whole: Collection[bytes] = (), bare: Collection[bytes] = ()) -> None:
+        self.names, self.whole, self.bare = frozenset(names), frozenset(whole), frozenset(bare)
         ordered = sorted(self.names)
         self._text = np.frombuffer(b"".join(ordered) + b"\0", np.uint8).copy()
         self._offsets = np.cumsum([0, *map(len, ordered)]).astype(np.int32)
+        # kernels.request: PLAIN, WHOLE, BARE
+        self._kinds = np.array([2 if n in self.bare else 1 if n in self.whole else 0 for n in ordered], np.uint8)
 
     def select(self, block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Int32, Int32]:
         """Spans, in `into`, of what is left of each query."""
@@ -235,12 +237,14 @@ class Parameters:
         if compiled():
             from transforms.kernels.request import select_parameters as kernel
 
-            into.size = kernel(block.text, starts, lens, self._text, self._offsets, into.text, out_starts, out_lens)
+            into.size = kernel(
+                block.text, starts, lens, self._text, self._offsets, self._kinds, into.text, out_starts, out_lens
+            )
             into.text[into.size : into.size + PADDING] = 10
             return out_starts, out_lens
         text, kept = block.text[: block.size].tobytes(), bytearray()
         for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
-            query = plain.select_parameters(text[start : start + length], self.names)
+            query = plain.select_parameters(text[start : start + length], self.names, self.whole, self.bare)
             out_starts[r], out_lens[r] = len(kept), len(query)
             kept += query
         into.fill(np.frombuffer(bytes(kept), np.uint8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -143,11 +143,20 @@ def split_request(line: bytes, method: bool, host: bool = False) -> tuple[int, i
     return path + at, stop + at, query + at, end + at
 
 
-def select_parameters(query: bytes, allowed: Iterable[bytes]) -> bytes:
-    """name=value pairs of `query` whose name is allowed and whose value is plain, joined by &, in order."""
+def select_parameters(
+    query: bytes, allowed: Collection[bytes], whole: Collection[bytes] = (), bare: Collection[bytes] = ()
+) -> bytes:
+    """name=value pairs of `query` whose name is allowed and whose value is plain, joined by &, in order.
+
+    Of names in `whole` any value stays, of those in `bare` none.
+    """
     kept = []
     for pair in re.split(rb"[&;]", query.removeprefix(b"?")):
         name, equals, value = pair.partition(b"=")
-        if equals and name in allowed and _PLAIN_VALUE.match(value):
+        if not equals or name not in allowed:
+            continue
+        if name in bare:
+            kept.append(name + equals)
+        elif (name in whole and len(value) <= 4096) or _PLAIN_VALUE.match(value):
             kept.append(pair)
     return b"&".join(kept)

@@ -9,6 +9,8 @@ from transforms.kernels.jit import kernel, part
 from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
 
 Spans = NDArray[np.int32]
+PLAIN, WHOLE, BARE = 0, 1, 2  # kinds of parameters
+LONGEST = 4096  # bytes of an address that is the value of a parameter
 _TOKEN = np.array(
     [chr(b) in "!#$%&'*+-.^_`|~" or (chr(b).isascii() and chr(b).isalnum()) for b in range(256)], np.bool_
 )
@@ -119,7 +121,8 @@ def authorities(text: Text, starts: Spans, lens: Spans, out_starts: Spans, out_l
 
 
 @part
-def _is_allowed(text: Text, i: int, n: int, names: Text, offsets: Spans) -> bool:
+def _place(text: Text, i: int, n: int, names: Text, offsets: Spans) -> int:
+    """Number of the name of `n` bytes at `i`, -1 for one that is not in the list."""
     for k in range(offsets.size - 1):
         begin = signed(offsets[k])
         if offsets[k + 1] - begin != n:
@@ -128,8 +131,8 @@ def _is_allowed(text: Text, i: int, n: int, names: Text, offsets: Spans) -> bool
         while same < n and names[begin + same] == text[i + same]:
             same += 1
         if same == n:
-            return True
-    return False
+            return k
+    return -1
 
 
 @part
@@ -144,9 +147,19 @@ def _is_plain(text: Text, i: int, end: int) -> bool:
 
 @kernel
 def select_parameters(
-    text: Text, starts: Spans, lens: Spans, names: Text, offsets: Spans, out: Text, out_starts: Spans, out_lens: Spans
+    text: Text,
+    starts: Spans,
+    lens: Spans,
+    names: Text,
+    offsets: Spans,
+    kinds: Text,
+    out: Text,
+    out_starts: Spans,
+    out_lens: Spans,
 ) -> int:
     """Parameters whose name is in the list (names, offsets: Arrow layout) and whose value is plain, joined by &.
+
+    kinds uint8[names]: PLAIN; WHOLE: any value, for it is an address in itself; BARE: the name alone stays, its value not.
 
     Writes them one behind the other into `out`, at least as long as all queries together; returns their length.
     """
@@ -163,11 +176,16 @@ def select_parameters(
                 if equals < 0 and text[stop] == 61:
                     equals = stop
                 stop += 1
-            if equals >= 0 and _is_allowed(text, i, equals - i, names, offsets) and _is_plain(text, equals + 1, stop):
+            place = _place(text, i, equals - i, names, offsets) if equals >= 0 else signed(-1)
+            if place >= 0 and (
+                kinds[place] == BARE
+                or (kinds[place] == WHOLE and stop - equals - 1 <= LONGEST)
+                or _is_plain(text, equals + 1, stop)
+            ):
                 if written > begin:
                     out[written] = 38
                     written += 1
-                for k in range(i, stop):
+                for k in range(i, equals + 1 if kinds[place] == BARE else stop):
                     out[written] = text[k]
                     written += 1
             i = stop + 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
+from transforms.endpoints import Endpoints
 from transforms.kernels.calls import (
     SIZE,
     WRONG,
@@ -44,7 +45,12 @@ class TextParser:
     """Reads the chunks of one format. Keeps nothing between chunks but working memory."""
 
     def __init__(
-        self, directive: str | Reader, *, allowed_parameters: frozenset[bytes] | None, columns: frozenset[str]
+        self,
+        directive: str | Reader,
+        *,
+        allowed_parameters: frozenset[bytes] | None,
+        columns: frozenset[str],
+        endpoints: Endpoints | None = None,
     ) -> None:
         """`columns`: canonical columns to build, where the format has them; what fields.toml drops is never built.
 
@@ -55,6 +61,10 @@ class TextParser:
         declared = load.fields().columns
         self.columns = tuple(name for name in declared if name in columns & self.layout.columns & load.fields().kept)
         self._parameters = None if allowed_parameters is None else Parameters(allowed_parameters)
+        self._endpoints = endpoints or Endpoints((), ())
+        # the page that a tracker names is no request for the endpoint itself
+        is_access = {"path", "query"} <= set(self.columns) and "event" not in self.columns
+        self._asked = list(self._endpoints.parameters()) if is_access else []
         self._types = {name: _TYPES.get(declared[name].type) for name in self.columns}
         self._typed = [i for i, field in enumerate(self.layout.fields) if field.typed]
         at = self.layout.positions
@@ -73,11 +83,20 @@ class TextParser:
         dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
         parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in self.columns}
         kept = Block()
+        self._give_endpoints_their_codes(dictionaries, kept)
         for block, starts, lens, numbers in self.spans(chunk, accounts, refused):
             for name, column in self._columns(block, starts, lens, numbers, dictionaries, kept):
                 parts[name].append(column)
         arrays = [self._array(name, parts[name], dictionaries.get(name)) for name in self.columns]
-        return Events(pa.RecordBatch.from_arrays(arrays, list(self.columns)), chunk.file, accounts)
+        batch = pa.RecordBatch.from_arrays(arrays, list(self.columns))
+        return Events(self._endpoints.rewritten(batch) if self._asked else batch, chunk.file, accounts)
+
+    def _give_endpoints_their_codes(self, dictionaries: dict[str, Dictionary], block: Block) -> None:
+        """Number the paths of endpoints before all others, so that their rows are known by code."""
+        if self._asked:
+            lens = np.array([len(path) for path, _ in self._asked], np.int32)
+            block.fill(np.frombuffer(b"".join(path for path, _ in self._asked) + b"\n", np.uint8))
+            dictionaries["path"].encode(block, (np.cumsum(lens) - lens).astype(np.int32), lens)
 
     def spans(
         self, chunk: Chunk, accounts: Accounts, refused: list[bytes] | None = None
@@ -210,16 +229,28 @@ class TextParser:
         if whole is not None and {"path", "query"} & set(self.columns):
             text, begins, sizes = self._unescaped(block, starts[at[whole]], lens[at[whole]])
             parts = split_requests(text, begins, sizes, whole == "request", whole == "location")
+            paths = np.zeros(0, np.int32)
             if "path" in dictionaries:
-                yield "path", dictionaries["path"].encode(text, parts[0], parts[1])
+                paths = dictionaries["path"].encode(text, parts[0], parts[1])
+                yield "path", paths
             if "query" in dictionaries:
                 begins, sizes = parts[2], parts[3]
                 if "query" in at:
                     text, begins, sizes = self._unescaped(block, starts[at["query"]], lens[at["query"]])
-                if self._parameters is not None:
-                    begins, sizes = self._parameters.select(text, begins, sizes, kept)
-                    text = kept
-                yield "query", dictionaries["query"].encode(text, begins, sizes)
+                yield "query", self._queries(dictionaries["query"], text, begins, sizes, paths, kept)
+
+    def _queries(
+        self, dictionary: Dictionary, text: Block, begins: Int32, sizes: Int32, paths: Int32, kept: Block
+    ) -> Int32:
+        """Codes of what is left of each query; of endpoints' queries what tells of their events is left as well."""
+        if self._parameters is None:
+            return dictionary.encode(text, begins, sizes)
+        codes = dictionary.encode(kept, *self._parameters.select(text, begins, sizes, kept))
+        found = paths[(paths >= 0) & (paths < len(self._asked))]
+        for place in np.unique(found).tolist():
+            here, (_, asked) = np.flatnonzero(paths == place), self._asked[place]
+            codes[here] = dictionary.encode(kept, *asked.select(text, begins[here], sizes[here], kept))
+        return codes
 
     def _unescaped(self, block: Block, starts: Int32, lens: Int32) -> tuple[Block, Int32, Int32]:
         """Texts that are split before they are encoded: JSON may have escaped the marks by which they are."""

@@ -17,6 +17,7 @@ import faker
 import mmdb_writer
 import netaddr  # type: ignore[import-untyped]
 import small
+import tracked
 from clf import combined, common
 from visits import Hit, Traffic
 
@@ -130,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cast = tomllib.loads((HERE / "cast.toml").read_text(encoding="utf-8"))
     options.output.mkdir(parents=True, exist_ok=True)
     small.write_all(cast, options.seed, options.output, options.small or ())
+    tracked.write_all(cast, options.seed, options.output, options.small or ())
     if options.small:
         return
     all_traffic = [write_log(cast, name, options.seed, options.output) for name in cast["file"]]

@@ -29,6 +29,9 @@ from transforms.parse import Parse  # noqa: E402
 SAMPLES = ROOT / "sample_logs"
 LINES = 60  # lines of each log of which the events are kept
 NOW = int(dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp())  # every period of the samples is closed
+# columns and tables of event logs: left out where a log has nothing of them, for most have not
+TRACKED = ("event", "affiliate", "link", "licence", "server", "features")
+ABOUT_EVENTS = ("affiliates", "links", "licences", "servers", "features")
 COUNTS = ("lines", "skipped", "parsed", "rejected", "noted", "tables", "shapes")
 
 
@@ -68,7 +71,7 @@ def of_first_lines(name: str) -> Mapping[str, str]:
 def objects(batch: pa.RecordBatch) -> Iterator[str]:
     """Rows as JSON; networks and marks by number in order of appearance, for their hashes mean nothing."""
     known: dict[str, dict[bytes | int, int]] = {"network": {}, "agent_mark": {}}
-    for row in batch.slice(0, LINES).to_pylist():
+    for row in without_absent(batch.slice(0, LINES)).to_pylist():
         for name, numbers in known.items():
             if row.get(name) is not None:
                 row[name] = numbers.setdefault(row[name], len(numbers))
@@ -77,10 +80,20 @@ def objects(batch: pa.RecordBatch) -> Iterator[str]:
         )
 
 
+def without_absent(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without columns of events that say the same of all rows: nothing, or that all are page views."""
+    given = [name for treatment in TRACKED for name in load.fields().treatments[treatment].gives]
+    here = [name for name in given if name in batch.schema.names]
+    return batch.drop_columns([name for name in here if set(map(str, batch[name].to_pylist())) <= {"None", "page"}])
+
+
 def of_run(name: str, folder: Path) -> Mapping[str, str]:
     """run.json (the counts) and release.tsv (every published row)."""
     record = run(wanted(name, folder), now=NOW).record
     counts = {key: record[key] for key in COUNTS}
+    for name in ABOUT_EVENTS:
+        if counts["tables"][name]["not_applicable"] == record["parsed"]:
+            del counts["tables"][name]
     return {
         "run.json": json.dumps(counts, indent=1, sort_keys=True) + "\n",
         "release.tsv": "".join(rows(folder / "release")),
@@ -91,7 +104,8 @@ def rows(release: Path) -> Iterator[str]:
     """All rows of all tables as text."""
     for table in load.trends().tables:
         folder = release / table.name
-        yield f"# {table.name}\n"
+        if folder.exists() or table.name not in ABOUT_EVENTS:
+            yield f"# {table.name}\n"
         if folder.exists():
             for file in sorted(folder.rglob("*.parquet")):
                 place = "/".join(part.partition("=")[2] for part in file.parent.relative_to(folder).parts)

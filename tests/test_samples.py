@@ -24,10 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
 sys.path.append(str(SAMPLES))
 import small  # noqa: E402
+import tracked  # noqa: E402
 
 LOGS = ("combined/input.log", "vhost_combined/input.log", "common/input.log", "nginx_timed/input.log")
 SMALL = sorted(f"{name}/input.log" for name in small.writers())
-MADE = (*LOGS, *SMALL, "planted.json", "planted_small.json", "test-country.mmdb")
+EVENTS = sorted(f"{name}/input.log" for name in tracked.WRITERS)
+PLANTED = sorted(f"{name}/planted.json" for name in tracked.WRITERS)
+MADE = (*LOGS, *SMALL, *EVENTS, *PLANTED, "planted.json", "planted_small.json", "test-country.mmdb")
 # RFC 5737, RFC 2544, RFC 3849
 ALLOWED = [
     ipaddress.ip_network(net)
@@ -47,8 +50,8 @@ CLIENT = re.compile(r"(?:(?P<host>[a-z.-]+\.example\S*) )?(?P<client>\S+) - \S+ 
 
 
 def text(log: str) -> str:
-    """A whole sample log; they are all ASCII, as servers escape the rest."""
-    return (SAMPLES / log).read_bytes().decode("ascii")
+    """A whole sample log; those of servers are all ASCII, as they escape the rest."""
+    return (SAMPLES / log).read_bytes().decode("utf-8" if log in EVENTS else "ascii")
 
 
 def decoded(log: str) -> str:
@@ -101,8 +104,9 @@ def test_another_seed_gives_another_shop(tmp_path: Path) -> None:
 
 def test_samples_stay_small() -> None:
     """What the generator writes takes less than 4 MB, and a small sample less than 100 kB."""
-    assert sum((SAMPLES / name).stat().st_size for name in MADE if name not in SMALL) < 4_000_000
-    assert [name for name in SMALL if (SAMPLES / name).stat().st_size > 100_000] == []
+    few = {*SMALL, *EVENTS, *PLANTED}
+    assert sum((SAMPLES / name).stat().st_size for name in MADE if name not in few) < 4_000_000
+    assert [name for name in few if (SAMPLES / name).stat().st_size > 100_000] == []
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -114,7 +118,7 @@ def test_only_addresses_that_are_nobodys(log: str, pattern: re.Pattern[str]) -> 
     assert [address for address in found if not is_allowed(address)] == []
 
 
-@pytest.mark.parametrize("log", SMALL)
+@pytest.mark.parametrize("log", [*SMALL, *EVENTS])
 def test_small_samples_name_nobody(log: str) -> None:
     """IPv4 addresses in a small sample are nobody's; others stand in many forms there, but come from its hits alone."""
     assert [address for address in QUAD.findall(decoded(log)) if not is_allowed(address)] == []
@@ -128,7 +132,9 @@ def test_visitors_of_small_samples_are_nobody() -> None:
     assert len({client for client in clients if ":" in client}) > 2
 
 
-@pytest.mark.parametrize("log", [*LOGS, *SMALL])
+@pytest.mark.parametrize(
+    "log", [*LOGS, *SMALL, *(log for log in EVENTS if "pings" not in log)]
+)  # pings hold no address of a page
 def test_only_domains_that_are_nobodys(log: str) -> None:
     """Every host in a URL or mail address is an example domain, a search engine's or a well-known robot's."""
     hosts = {host.lower() for host in HOST.findall(decoded(log))}

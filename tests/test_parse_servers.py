@@ -376,6 +376,12 @@ def test_marks_that_do_not_fit_are_refused(pattern: str) -> None:
         compile_pattern(pattern)
 
 
+def test_a_uri_of_w3c_is_not_taken_for_one_with_its_host() -> None:
+    """Files of Incapsula are told from those of other servers by a column that those do not have."""
+    lines = [b"#Fields: date time c-ip cs-uri sc-status", b"2026-11-20 00:00:00 192.0.2.1 /a?b=1 200"]
+    assert detect(lines, load.formats()) == ("w3c", 1.0)
+
+
 def test_samples_of_formats_that_look_alike_have_to_be_named() -> None:
     """Microseconds and seconds behind combined: which of them it is has to be said, also where all of them are 0."""
     for tail in ("1234", "0"):

@@ -193,6 +193,12 @@ def test_identifying_place_is_hidden(write: Write) -> None:
     assert "/desk/{*}" in proposed(write(users("/desk/{}")))["routes"]
 
 
+def test_scanners_do_not_hide_the_pages_of_a_site(write: Write) -> None:
+    """Any number of keys at the root of paths leaves the site's own pages proposed, and the keys unseen."""
+    keys = [("shop.example", CROWD[n % 12], f"/tok_8f3kQz91LmPq77X{n:03d}", AGENTS[n % 6]) for n in range(600)]
+    assert proposed(write(keys + by_crowd("/about")))["routes"] == ["/about"]
+
+
 def test_places_behind_a_hidden_place_are_not_listed(write: Write) -> None:
     """Where the words of a place are hidden, a word of it is not shown as the beginning of another place either."""
     log = write(users("/desk/{}/inbox") + by_crowd("/desk/zqname/inbox"))

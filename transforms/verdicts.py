@@ -96,12 +96,13 @@ def judge_slot(counts: Counts, subject: Subject, threshold: Threshold) -> Verdic
     words = {word: counts.crowd(group) for word, group in by_word.items() if word != ANY}
     passed = {word: one for word, one in words.items() if one.reaches(threshold)}
     slot = form_of(counts, values)
-    if hard >= FOUND * evidence.crowd.hits:
+    is_root = subject.at == "/"  # scanners put anything there: a site's own words, each with its crowd, stay
+    if hard >= FOUND * evidence.crowd.hits and not is_root:
         return Verdict(subject, evidence, ANY, True, None, "detectors found something in it")
-    if evidence.is_identifying and slot in ("{slug}", ANY):
+    if evidence.is_identifying and slot in ("{slug}", ANY) and not is_root:
         return Verdict(subject, evidence, ANY, True, None, "visitors keep to values of their own")
     share = sum(one.hits for one in passed.values()) / max(evidence.crowd.hits, 1)
-    if slot == "{slug}" and (share >= HARDLY or subject.at == "/"):
+    if is_root or (slot == "{slug}" and share >= HARDLY):
         why = f"{len(passed)} have their crowd, with {share:.0%} of the hits"
         return Verdict(subject, evidence, "", False, None, why, frozenset(passed))
     why = (

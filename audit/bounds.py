@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -96,6 +97,14 @@ class Cells:
         rows = zip(sites.columns["agent_class"], sites.columns["hits"], strict=True)
         return next((int(hits) for one, hits in rows if one == kind), None)
 
+    @cached_property
+    def program(self) -> dict[str, Any]:
+        """The constraints as scipy.optimize.linprog takes them."""
+        matrix, right = _matrix(self.exact, len(self.leaves))
+        above, least = _matrix(self.least, len(self.leaves))
+        return {"A_eq": matrix, "b_eq": right, "A_ub": None if above is None else -above,
+                "b_ub": None if least is None else -least, "bounds": (0, None), "method": "highs"}  # fmt: skip
+
     def targets(self) -> Iterator[tuple[str, frozenset[int]]]:
         """What to bound, by a name without any word of the log: unpublished leaf cells, and complements."""
         for kind in CLASSES:
@@ -128,13 +137,9 @@ def bounds_of(cells: Cells, target: frozenset[int]) -> Bounds | None:
     if any(leaves == target for leaves, _ in cells.exact):
         number = next(number for leaves, number in cells.exact if leaves == target)
         return Bounds(number, number)
-    size = len(cells.leaves)
-    cost = np.zeros(size)
+    cost = np.zeros(len(cells.leaves))
     cost[list(target)] = 1.0
-    matrix, right = _matrix(cells.exact, size)
-    above, least = _matrix(cells.least, size)
-    given = {"A_eq": matrix, "b_eq": right, "A_ub": None if above is None else -above,
-             "b_ub": None if least is None else -least, "bounds": (0, None), "method": "highs"}  # fmt: skip
+    given = cells.program
     low = linprog(cost, **given)
     if low.status == 2:
         return None

@@ -11,10 +11,9 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from audit.case import Case, Evidence, Tried
 from audit.raw import addresses_in
+from audit.windows import numbers_of, places_of
 
 ID = "A1"
 TITLE = "recover addresses"
@@ -47,10 +46,10 @@ def attack(case: Case) -> Tried:
     addresses = sorted(case.raw.addresses)
     places = [(where, content, _unfolded(content)) for where, content in case.everywhere()]
     keys = _keys(case)
-    targets = np.unique(np.frombuffer(b"".join(_digests(addresses, keys)), dtype="<u8"))
+    targets = numbers_of(_digests(addresses, keys))
     evidence = [*_as_text(case, addresses, places), *_as_numbers(case, addresses)]
     for where, content, unfolded in places:
-        if found := _windows(content + b"\0" * 8 + unfolded, targets):
+        if found := len(set(places_of(content + b"\0" * 8 + unfolded, targets)[1].tolist())):
             evidence.append(Evidence(where, f"{found:,} hashes or packed forms of addresses"))
     what = f"{len(addresses):,} addresses, {len(targets):,} forms and hashes, {len(keys):,} keys, {len(places):,} places"
     return Tried(what, tuple(evidence))
@@ -142,13 +141,3 @@ def _unfolded(content: bytes) -> bytes:
         made += [base64.b64decode(plain[i : i + (len(plain) - i) // 4 * 4] + b"") for i in range(4)]
     return b"\0".join(made)
 
-
-def _windows(content: bytes, targets: np.ndarray) -> int:
-    """How many of the targets (uint64, sorted) are eight bytes in a row anywhere in there."""
-    found: set[int] = set()
-    for shift in range(8):
-        usable = (len(content) - shift) // 8 * 8
-        if usable > 0:
-            words = np.frombuffer(content, dtype="<u8", count=usable // 8, offset=shift)
-            found.update(np.intersect1d(words, targets).tolist())
-    return len(found)

@@ -18,7 +18,6 @@ TITLE = "join with the raw log"
 NEEDS = ("raw",)
 
 MOST = 4  # columns
-Match = Callable[[Line, str, int], bool]
 TOKENS = {"Firefox": "Firefox/", "Chrome": "Chrome/"}  # families whose version stands behind a word of the agent
 
 
@@ -38,6 +37,7 @@ def attack(case: Case) -> Tried:
         masks = _Masks(lines, case, part)
         for row in range(part.rows):
             rows += 1
+            masks.is_joined = False
             isolating = [subset for subset in _subsets(names, part, row) if _isolates(subset, part, row, masks, crowds)]
             joined += masks.is_joined
             if isolating:
@@ -89,17 +89,19 @@ class _Masks:
         at = (name, str(value))
         if at not in self.known:
             match = MATCHES[name](str(value))
-            found = match and np.array([match(line, hour) for line, hour in zip(self.lines, self.hours, strict=True)])
-            self.known[at] = found if found is not None and found is not False else None
+            pairs = zip(self.lines, self.hours, strict=True)
+            self.known[at] = None if match is None else np.array([match(line, hour) for line, hour in pairs])
         return self.known[at]
 
 
 def _isolates(
     subset: tuple[str, ...], part: Part, row: int, masks: _Masks, crowds: tuple[np.ndarray, np.ndarray]
 ) -> bool:
+    if "major" in subset and part.columns["family"][row] not in TOKENS:
+        return False  # of another family nobody can say which word of the agent is its version
     made = [masks.of(name, part.columns[name][row]) for name in subset]
     usable = [mask for mask in made if mask is not None]
-    masks.is_joined = bool(usable) if len(subset) == 1 else masks.is_joined or bool(usable)
+    masks.is_joined = masks.is_joined or bool(usable)
     if len(usable) < len(subset):
         return False
     behind = np.logical_and.reduce(usable)
@@ -143,7 +145,8 @@ def of_family(value: str) -> Predicate | None:
 
 
 def of_major(value: str) -> Predicate | None:
-    return (lambda line, hour: re.search(rf"(?:Firefox|Chrome)/{value}\b", line.agent) is not None) if value.isdigit() else None  # fmt: skip # noqa: E501
+    version = re.compile(rf"(?:Firefox|Chrome)/{re.escape(value)}\b")
+    return (lambda line, hour: version.search(line.agent) is not None) if value.isdigit() else None
 
 
 def of_campaign(value: str) -> Predicate | None:

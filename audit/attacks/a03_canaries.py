@@ -6,11 +6,12 @@ import base64
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from audit.case import K, Case, Evidence, Tried
 from audit.raw import Raw
+from audit.windows import Hunt
 
 ID = "A3"
 TITLE = "canary hunt"
@@ -32,12 +33,10 @@ def attack(case: Case) -> Tried:
     if not needles:
         return Tried("", why_not="nothing to hunt: no value was planted, no e-mail address or token is in the logs")
     evidence, places = [], 0
-    patterns = list(_patterns(needles))
+    hunt = Hunt(needles)
     for where, content in case.everywhere():
         places += 1
-        low = content.lower()
-        found = {needles[match] for pattern in patterns for match in pattern.findall(low)}
-        if found:
+        if found := hunt.found_in(content.lower()):
             evidence.append(Evidence(where, f"{len(found):,} of the values"))
     what = f"{made_up:,} planted values, {len(values) - made_up:,} from the raw logs, {len(needles):,} forms, {places:,} places"
     return Tried(what, tuple(evidence))
@@ -76,12 +75,3 @@ def _base64(plain: bytes) -> Iterator[bytes]:
         if len(core) >= 8:
             yield core
 
-
-def _patterns(needles: Iterable[bytes]) -> Iterator[re.Pattern[bytes]]:
-    """Alternations by length, in chunks; by length, so that a long needle does not hide a short one in it."""
-    lengths: dict[int, list[bytes]] = defaultdict(list)
-    for needle in needles:
-        lengths[len(needle)].append(needle)
-    for many in lengths.values():
-        for i in range(0, len(many), 500):
-            yield re.compile(b"|".join(map(re.escape, many[i : i + 500])))

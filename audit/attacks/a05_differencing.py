@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from audit.attacks.a02_join import of_period, of_route
-from audit.bounds import Bounds, Cells, bounds_of
+from audit.bounds import REST, Bounds, Cells, Leaf, bounds_of
 from audit.case import Case, Evidence, Part, Tried
 
 ID = "A5"
@@ -19,6 +20,9 @@ COMPLETE = {"pages": "human", "countries": "human", "browsers": "human", "system
             "bots": "bot"}  # fmt: skip
 BY_CLASS = ("traffic", "statuses")
 Period = tuple[str, str, str]  # site, grain, date
+Behind = Callable[[frozenset[int]], tuple[int, int]]  # leaves → hits, neighbourhoods
+# an estimate of who is no person, for the raw side only: published rows say it themselves
+BOT = re.compile(r"bot|crawl|spider|slurp|feed|fetch|curl|wget|python|java/|http|monitor|check|preview", re.IGNORECASE)
 
 
 def attack(case: Case) -> Tried:
@@ -76,32 +80,31 @@ def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str]]:
 
 
 def _is_too_tight(bounds: Bounds, k: int, behind: tuple[int, int] | None) -> bool:
-    """Whether a cell of fewer than k neighbourhoods has fewer than k possible values.
+    """Whether some events of fewer than k neighbourhoods have fewer than k possible numbers of hits.
 
-    `behind` is (hits, neighbourhoods) by the raw log, from above: people are not told from bots there. Without it the
-    cell must be too small whatever its value is; an empty cell is nobody's.
+    `behind` is (hits, neighbourhoods) by the raw log. Without it there must be events, and so few that their
+    neighbourhoods cannot be k, whatever the value is. An empty cell is nobody's.
     """
     if bounds.high - bounds.low + 1 >= k or bounds.high < 1:
         return False
-    if behind and bounds.low <= behind[0]:
-        return bounds.low >= 1 and (behind[1] < k or bounds.high < k)
-    return bounds.low >= 1 and bounds.high < k
+    if behind is None:
+        return bounds.low >= 1 and bounds.high < k
+    return behind[0] >= 1 and behind[1] < k and bounds.low <= behind[0] <= bounds.high
 
 
-def _truth(case: Case, cells: Cells, part: Part):  # type: ignore[no-untyped-def]
-    """What the raw log says of a target: a function of its leaves → (hits, neighbourhoods), or None without raw logs."""
+def _truth(case: Case, cells: Cells, part: Part) -> Behind | None:
+    """What the raw log says of a target: a function of its leaves, or None without raw logs."""
     if case.raw is None:
         return None
-    lines = of_period(case, case.raw, part)
-    routes = [(route, of_route(route)) for route in cells.routes]
-    at: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for line in lines:
-        route = next((name for name, match in routes if match and match(line, 0)), "")
-        at[cells.status_of(str(line.status)), route].append(line.neighbourhood)
+    routes = [(route, match) for route in cells.routes if (match := of_route(route))]
+    at: dict[Leaf, list[str]] = defaultdict(list)
+    for line in of_period(case, case.raw, part):
+        route = next((name for name, match in routes if match(line, 0)), REST)
+        kind = "bot" if BOT.search(line.agent) or not line.agent.strip("-") else "human"
+        at[cells.status_of(str(line.status)), route, kind].append(line.neighbourhood)
 
     def behind(target: frozenset[int]) -> tuple[int, int]:
-        pairs = {(cells.leaves[i][0], cells.leaves[i][1]) for i in target}
-        crowd = [one for pair in pairs for one in at.get(pair, [])]
+        crowd = [one for i in target for one in at.get(cells.leaves[i], ())]
         return len(crowd), len(set(crowd) - {""})
 
     return behind

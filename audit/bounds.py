@@ -115,7 +115,7 @@ class Cells:
                     yield f"status {status} at no shown route, {kind}", self.leaves_of(status, REST, kind, False)
                 for j, route in enumerate(self.routes):
                     if errors:
-                        yield f"cell {i}/{j} of status × route, {kind}", self.leaves_of(status, route, kind, False)
+                        yield f"cell {i}/{j} of status by route, {kind}", self.leaves_of(status, route, kind, False)
             everything, wrong = self.leaves_of("", "", kind, False), self.leaves_of("", "", kind, True)
             yield f"all but errors, {kind}", everything - wrong
             yield f"errors, {kind}", wrong

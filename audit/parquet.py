@@ -111,7 +111,7 @@ def _column(content: bytes, chunk: dict[int, Any], element: dict[int, Any], seen
     if repetition == 2 or element.get(5):
         raise Unreadable("nested columns")
     width = element.get(2, 0)
-    at = min(about[9], about.get(11) or about[9])
+    at = min(offset for offset in (about[9], about.get(11)) if offset)  # 0 is none: a chunk without values
     end = at + about[7]
     seen.append((at, end))
     while at < end:

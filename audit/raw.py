@@ -23,7 +23,10 @@ IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}:[0-9A-Fa-f:.]*(?![\w:])")
 TIME = re.compile(r"\[(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\]")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|$)')
 ANSWER = re.compile(r" (\d{3}) (\d+|-)")
-MONTHS = {name: i for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+MONTHS = {
+    name: i
+    for i, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _line(text: str, addresses: set[str]) -> Line:
     head = text[: moment.start()] if moment else text
     in_head = addresses_in(head)
     quoted = list(QUOTED.finditer(text, moment.end() if moment else 0))
-    target = (quoted[0][1].split(" ") + ["", ""])[1] if quoted and moment else ""
+    target = [*quoted[0][1].split(" "), "", ""][1] if quoted and moment else ""
     answer = ANSWER.match(text, quoted[0].end()) if quoted and moment else None
     path, _, query = re.sub(r"^https?://[^/]*", "", target).partition("?")
     rest = [one[1] for one in quoted[1:]] + ["", ""]

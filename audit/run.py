@@ -74,7 +74,7 @@ def _planted(name: str) -> Iterator[str]:
         for entry in json.loads(text)["planted"]:
             yield from {entry["value"], entry["written"]}
     except (ValueError, KeyError, TypeError):
-        raise Trouble("E302", "--planted: expected {\"planted\": [{\"value\": …, \"written\": …}]}") from None
+        raise Trouble("E302", '--planted: expected {"planted": [{"value": …, "written": …}]}') from None
 
 
 def run(case: Case) -> dict[str, Any]:
@@ -108,7 +108,9 @@ def table(result: Mapping[str, Any]) -> str:
         if len(one["evidence"]) > SHOWN:
             lines.append(f"      and {len(one['evidence']) - SHOWN:,} more; --json lists them")
     held = sum(one["result"] == HELD for one in result["attacks"])
-    lines.append(f"{held} held, {result['succeeded']} SUCCEEDED, {result['not_run']} not run, on {result['files']} files")
+    lines.append(
+        f"{held} held, {result['succeeded']} SUCCEEDED, {result['not_run']} not run, on {result['files']} files"
+    )
     return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
 
 

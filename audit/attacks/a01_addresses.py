@@ -32,7 +32,7 @@ KEYED: dict[str, Callable[[bytes, bytes], bytes]] = {
     "blake2b keyed": lambda key, text: hashlib.blake2b(text, key=key[:64]).digest(),
     "blake2b-16 keyed": lambda key, text: hashlib.blake2b(text, key=key[:64], digest_size=16).digest(),
 }
-KEYED_HASHES = 3_000_000  # bound of keyed hashes: where keys × addresses are more, fewer addresses are tried
+KEYED_HASHES = 3_000_000  # bound of keyed hashes: where keys times addresses are more, fewer addresses are tried
 CHANCE = 1e-6  # four bytes are an address by chance: only more of them than chance allows count
 HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}={0,2}")
@@ -51,7 +51,9 @@ def attack(case: Case) -> Tried:
     for where, content, unfolded in places:
         if found := len(set(places_of(content + b"\0" * 8 + unfolded, targets)[1].tolist())):
             evidence.append(Evidence(where, f"{found:,} hashes or packed forms of addresses"))
-    what = f"{len(addresses):,} addresses, {len(targets):,} forms and hashes, {len(keys):,} keys, {len(places):,} places"
+    what = (
+        f"{len(addresses):,} addresses, {len(targets):,} forms and hashes, {len(keys):,} keys, {len(places):,} places"
+    )
     return Tried(what, tuple(evidence))
 
 
@@ -140,4 +142,3 @@ def _unfolded(content: bytes) -> bytes:
         plain = run.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         made += [base64.b64decode(plain[i : i + (len(plain) - i) // 4 * 4] + b"") for i in range(4)]
     return b"\0".join(made)
-

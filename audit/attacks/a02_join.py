@@ -41,7 +41,9 @@ def attack(case: Case) -> Tried:
             isolating = [subset for subset in _subsets(names, part, row) if _isolates(subset, part, row, masks, crowds)]
             joined += masks.is_joined
             if isolating:
-                evidence.append(Evidence(f"{part.place}: row {row}", f"{len(isolating)} joins give fewer than {part.k}"))
+                evidence.append(
+                    Evidence(f"{part.place}: row {row}", f"{len(isolating)} joins give fewer than {part.k}")
+                )
     return Tried(f"{rows:,} rows, of which {joined:,} could be joined on a key", tuple(evidence))
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from audit.case import K, Case, Evidence, Tried
+from audit.case import Case, Evidence, K, Tried
 from audit.raw import Raw
 from audit.windows import Hunt
 
@@ -74,4 +74,3 @@ def _base64(plain: bytes) -> Iterator[bytes]:
         core = whole[4 if shift else 0 : len(whole) // 4 * 4 - 4]
         if len(core) >= 8:
             yield core
-

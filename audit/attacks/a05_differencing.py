@@ -39,7 +39,9 @@ def attack(case: Case) -> Tried:
         cells += tried
         evidence += [Evidence(where, said) for said in found]
     evidence += overlaps(case)
-    return Tried(f"{len(periods):,} periods of sites, {cells:,} unpublished cells and complements bounded", tuple(evidence))
+    return Tried(
+        f"{len(periods):,} periods of sites, {cells:,} unpublished cells and complements bounded", tuple(evidence)
+    )
 
 
 def whole_tables(tables: dict[str, Part]) -> Iterator[str]:
@@ -62,13 +64,14 @@ def whole_tables(tables: dict[str, Part]) -> Iterator[str]:
 
 
 def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str]]:
-    """(how many were tried, what was found): cells of status × route × class, from sites, statuses, errors and pages."""
+    """(how many were tried, what was found): cells of status by route by class, from sites, statuses, errors and pages."""
     if not {"statuses", "errors", "pages"} & tables.keys():
         return 0, []
     part = next(iter(tables.values()))
     cells = Cells(tables)
     truth = _truth(case, cells, part)
-    found, tried = [], 0
+    found: list[str] = []
+    tried = 0
     for name, target in cells.targets():
         bounds = bounds_of(cells, target)
         if bounds is None:

@@ -26,7 +26,9 @@ def attack(case: Case) -> Tried:
             groups += len(values)
             constant = sum(len(one) < 2 for one in values.values())
             if constant:
-                evidence.append(Evidence(f"{part.place}: {key}", f"{constant:,} of {len(values):,} groups have one value"))
+                evidence.append(
+                    Evidence(f"{part.place}: {key}", f"{constant:,} of {len(values):,} groups have one value")
+                )
     if not tables:
         return Tried("", why_not="no table has a key that was named sensitive")
     return Tried(f"{groups:,} groups", tuple(evidence))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import math
 import re
 from collections import Counter
@@ -42,10 +43,8 @@ def _bytes(value: object) -> list[bytes]:
     if not isinstance(value, str) or not ENCODED.fullmatch(value):
         return []
     made = [bytes.fromhex(value)] if len(value) % 2 == 0 and re.fullmatch(r"[0-9A-Fa-f]+", value) else []
-    try:
+    with contextlib.suppress(binascii.Error):
         made.append(base64.b64decode(value.replace("-", "+").replace("_", "/") + "=" * (-len(value) % 4)))
-    except binascii.Error:
-        pass
     return [one for one in made if _kind(one) and not one.isascii()]
 
 

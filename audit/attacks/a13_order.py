@@ -18,7 +18,9 @@ def attack(case: Case) -> Tried:
     for name in RELEASES:
         one, other = _files(case.root / name), _files(case.again / name)
         compared += len(one)
-        evidence += [Evidence(f"{name}/{place}", "only in one of the two") for place in sorted(one.keys() ^ other.keys())]
+        evidence += [
+            Evidence(f"{name}/{place}", "only in one of the two") for place in sorted(one.keys() ^ other.keys())
+        ]
         evidence += [
             Evidence(f"{name}/{place}", "other bytes")
             for place in sorted(one.keys() & other.keys())

@@ -26,7 +26,10 @@ def attack(case: Case) -> Tried:
     assert case.raw is not None
     evidence, words = [], 0
     for part in case.parts:
-        rows = [(row, {word for name in part.free() for word in _words(part.columns[name][row])}) for row in range(part.rows)]
+        rows = [
+            (row, {word for name in part.free() for word in _words(part.columns[name][row])})
+            for row in range(part.rows)
+        ]
         wanted = set().union(*(found for _, found in rows)) if rows else set()
         words += len(wanted)
         weak = set(_weak(case, case.raw, part, wanted))

@@ -21,8 +21,8 @@ CODECS = {0: None, 1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 FIXED = {1: ("<i", 4), 2: ("<q", 8), 4: ("<f", 4), 5: ("<d", 8)}
 BOOLEAN, INT96, BYTE_ARRAY, FIXED_BYTES = 0, 3, 6, 7
 DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_2 = 0, 2, 3
-PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY = 0, 2, 8
-LARGEST_PAGE = 1 << 28
+PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY = 0, 2, 3, 8
+LARGEST_PAGE = 1 << 26  # bytes, and values
 
 Value = int | float | bool | bytes | None
 
@@ -72,7 +72,7 @@ def read(path: Path) -> File:
     content = path.read_bytes()
     try:
         return _read(content)
-    except (Unreadable, KeyError, IndexError, struct.error, TypeError, OverflowError, pa.ArrowException, OSError):
+    except (ValueError, LookupError, TypeError, OverflowError, struct.error, pa.ArrowException, OSError):
         raise Unreadable("not a Parquet file that the audit can read to its end") from None
 
 
@@ -111,13 +111,14 @@ def _column(content: bytes, chunk: dict[int, Any], element: dict[int, Any], seen
     if repetition == 2 or element.get(5):
         raise Unreadable("nested columns")
     width = element.get(2, 0)
-    at = min(offset for offset in (about[9], about.get(11)) if offset)  # 0 is none: a chunk without values
-    end = at + about[7]
+    at = min((offset for offset in (about[9], about.get(11)) if offset), default=0)  # none where there are no values
+    end = at + about[7] if at else 0
     seen.append((at, end))
     while at < end:
         reader = Reader(content, at)
         header = reader.struct()
-        if header[2] > LARGEST_PAGE:
+        number = (header.get(5) or header.get(7) or header.get(8) or {1: 0})[1]
+        if header[2] > LARGEST_PAGE or number > LARGEST_PAGE:
             raise Unreadable("a page too large")
         body = reader.take(header[3])
         _page(column, header, body, CODECS[about[4]], bool(repetition), width)
@@ -182,13 +183,17 @@ def _page(
 
 
 def _unpacked(body: bytes, codec: str | None, size: int) -> bytes:
-    return body if codec is None else bytes(pa.Codec(codec).decompress(body, decompressed_size=size, asbytes=True))
+    if codec is None or size <= 0:
+        return body if codec is None else b""
+    return bytes(pa.Codec(codec).decompress(body, decompressed_size=size, asbytes=True))
 
 
 def _fill(column: Column, body: bytes, encoding: int, present: list[int], width: int) -> None:
     number = sum(present)
     if encoding == PLAIN:
         found = _plain(body, number, column.type, width)
+    elif encoding == RLE and column.type == BOOLEAN:
+        found = [bool(one) for one in _hybrid(body[4:], 1, number)]
     elif encoding in (PLAIN_DICTIONARY, RLE_DICTIONARY) and column.dictionary is not None:
         found = [column.dictionary[i] for i in _hybrid(body[1:], body[0], number)] if number else []
     else:

@@ -113,7 +113,8 @@ def neighbourhood(address: str) -> str:
 
 def addresses_in(text: str) -> list[str]:
     """All addresses in a text, in canonical form, in their order."""
-    return [found for one in (*IPV4.findall(text), *IPV6.findall(text)) if (found := canonical(one.strip(".")))]
+    found = sorted((one.start(), one[0].strip(".")) for pattern in (IPV4, IPV6) for one in pattern.finditer(text))
+    return [address for _, one in found if (address := canonical(one))]
 
 
 def _line(text: str, addresses: set[str]) -> Line:
@@ -146,16 +147,16 @@ def _seconds(moment: re.Match[str]) -> int:
 
 
 def _behind_proxies(lines: list[Line]) -> list[Line]:
-    """Where a handful of peers hand in everything and lines end in a list of addresses, the last of those is the client."""
+    """Where a handful of peers hand in everything and lines end in addresses, the last that is no neighbour of a peer."""
     peers = {line.address for line in lines if line.address}
     forwarded = [addresses_in(one) for line in lines for one in QUOTED.findall(line.text)[3:][-1:]]
     if len(peers) > 5 or len([one for one in forwarded if one]) * 2 < len(lines):
         return lines
-    return [_client(line, peers) for line in lines]
+    return [_client(line, {neighbourhood(peer) for peer in peers}) for line in lines]
 
 
 def _client(line: Line, proxies: set[str]) -> Line:
-    last = [one for one in addresses_in((QUOTED.findall(line.text) or [""])[-1]) if one not in proxies]
+    last = [one for one in addresses_in((QUOTED.findall(line.text) or [""])[-1]) if neighbourhood(one) not in proxies]
     address = last[-1] if last else ""
     return Line(address, neighbourhood(address), line.time, line.head, line.path, line.query, line.status, line.bytes,
                 line.referrer, line.agent, line.text)  # fmt: skip

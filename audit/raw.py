@@ -48,10 +48,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Raw:
-    """All lines, and every address that stands anywhere in them."""
+    """All lines, every address that stands anywhere in them, and the words of lines' heads that hold one, as written."""
 
     lines: tuple[Line, ...]
     addresses: frozenset[str]
+    written: frozenset[str] = frozenset()
 
 
 def files(inputs: Sequence[str]) -> list[Path]:
@@ -76,7 +77,8 @@ def read(inputs: Sequence[str]) -> Raw:
         lines += _behind_proxies(mine)
     if not lines:
         raise Trouble("E301", "--raw: there is not one line in it")
-    return Raw(tuple(lines), frozenset(addresses))
+    words = {word for line in lines for word in line.head.split() if addresses_in(word)}
+    return Raw(tuple(lines), frozenset(addresses), frozenset(words))
 
 
 def _texts(path: Path) -> Iterator[str]:

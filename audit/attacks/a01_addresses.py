@@ -9,7 +9,7 @@ import ipaddress
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from audit.case import Case, Evidence, Tried
 from audit.raw import addresses_in
@@ -46,7 +46,7 @@ def attack(case: Case) -> Tried:
     addresses = sorted(case.raw.addresses)
     places = [(where, content, _unfolded(content)) for where, content in case.everywhere()]
     keys = _keys(case)
-    targets = numbers_of(_digests(addresses, keys))
+    targets = numbers_of([*_digests(addresses, keys), *_of_written(case.raw.written)])
     evidence = [*_as_text(case, addresses, places), *_as_numbers(case, addresses)]
     for where, content, unfolded in places:
         if found := len(set(places_of(content + b"\0" * 8 + unfolded, targets)[1].tolist())):
@@ -120,6 +120,12 @@ def _digests(addresses: list[str], keys: list[bytes]) -> Iterator[bytes]:
     for address in addresses[:: max(1, -(-len(addresses) * each // KEYED_HASHES))]:
         for form, key, made in itertools.product(_forms(address)[:2], keys, KEYED.values()):
             yield made(key, form)[:8]
+
+
+def _of_written(words: Iterable[str]) -> Iterator[bytes]:
+    """The first eight bytes of every hash of an address as the log writes it: with its port, in capitals, in brackets."""
+    for word, name in itertools.product(sorted(words), PLAIN):
+        yield hashlib.new(name, word.encode()).digest()[:8]
 
 
 def _keys(case: Case) -> list[bytes]:

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := setup.py pyproject.toml
+SAMPLES := sample_logs/{combined,common,nginx_timed,vhost_combined}/input.log
 
 .DEFAULT_GOAL := help
 
@@ -27,7 +28,7 @@ $(VENV)/.check: $(VENV)/.test
 
 run: $(BIN)/crowdlog ## the main job over sample_logs/, and what it published
 	@rm -rf out
-	$(BIN)/crowdlog run sample_logs/{combined,common,nginx_timed,vhost_combined}/input.log --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
+	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
 	@echo; echo "Three rows of out/release/pages:"
 	@$(BIN)/python bench/show.py out/release/pages 3
 
@@ -62,10 +63,10 @@ AUDITED := ../shared/data/logs/elastic_apache/access.log
 
 audit: $(BIN)/crowdlog ## attack the release of sample_logs/, and of a real log where it is there; fails on a leak
 	@rm -rf out/audit
-	$(BIN)/crowdlog run 'sample_logs/*/input.log' --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --quiet
+	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --quiet
 	@test ! -f $(AUDITED) || $(BIN)/crowdlog run $(AUDITED) --output out/audit/real --partial --quiet
 	@status=0; \
-	$(BIN)/crowdlog audit out/audit/samples --raw 'sample_logs/*/input.log' --planted sample_logs/planted.json || status=$$?; \
+	$(BIN)/crowdlog audit out/audit/samples --raw $(SAMPLES) --planted sample_logs/planted.json || status=$$?; \
 	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; exit $$status
 
 bench: $(VENV)/.test ## what a million lines cost; asserts nothing

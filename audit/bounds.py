@@ -129,10 +129,11 @@ def _is_exact(route: str) -> bool:
     return route.startswith("/") and "{*}" not in route
 
 
-def bounds_of(cells: Cells, target: frozenset[int]) -> Bounds | None:
+def bounds_of(cells: Cells, target: frozenset[int], at_least: int = 0) -> Bounds | None:
     """The least and greatest sum of a target's leaves; None where the rows contradict one another.
 
-    Leaves are hits, so they are whole and not negative; bounds of the relaxation are rounded inwards.
+    With `at_least` also None where the least is less: the greatest is not asked for then. Leaves are hits, so they
+    are whole and not negative; bounds of the relaxation are rounded inwards.
     """
     if any(leaves == target for leaves, _ in cells.exact):
         number = next(number for leaves, number in cells.exact if leaves == target)
@@ -141,7 +142,7 @@ def bounds_of(cells: Cells, target: frozenset[int]) -> Bounds | None:
     cost[list(target)] = 1.0
     given = cells.program
     low = linprog(cost, **given)
-    if low.status == 2:
+    if low.status != 0 or low.fun < at_least - EPSILON:
         return None
     high = linprog(-cost, **given)
     top = int(np.floor(-high.fun + EPSILON)) if high.status == 0 else 2**62  # nothing bounds it

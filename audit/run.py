@@ -117,9 +117,12 @@ def table(result: Mapping[str, Any]) -> str:
 def keep(root: Path, result: Mapping[str, Any]) -> Path:
     """Write DIR/internal/audits/<id>.json, mode 0600, for whoever has to show it."""
     folder = root
-    for part in AUDITS:
-        folder = folder / part
-        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        for part in AUDITS:
+            folder = folder / part
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        raise Trouble("E201", f"DIR/{'/'.join(AUDITS)} cannot be made: the result has to be kept there") from None
     now = dt.datetime.now(dt.UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     handle = os.open(folder / f"{name}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

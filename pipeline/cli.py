@@ -278,7 +278,11 @@ def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
         raise Trouble("E201", f"--sensitive takes TABLE.KEY, {len(wrong)} are something else")
     given = {key: value for key, value in vars(options).items() if key != "command"}
     sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "audit", json.dumps(given)], check=False).returncode
+    # -P: a folder `audit` where the operator happens to stand is not ours
+    here = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-P", "-m", "audit", json.dumps(given)]
+    return subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode
 
 
 def stop(_: int, __: object) -> NoReturn:

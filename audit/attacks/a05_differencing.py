@@ -19,7 +19,7 @@ NEEDS = ()
 COMPLETE = {"pages": "human", "countries": "human", "browsers": "human", "systems": "human", "referrers": "human",
             "bots": "bot"}  # fmt: skip
 BY_CLASS = ("traffic", "statuses")
-Period = tuple[str, str, str]  # site, grain, date
+Period = tuple[str, str, str, str]  # release folder, site, grain, date
 Behind = Callable[[frozenset[int]], tuple[int, int]]  # leaves → hits, neighbourhoods
 # an estimate of who is no person, for the raw side only: published rows say it themselves
 BOT = re.compile(r"bot|crawl|spider|slurp|feed|fetch|curl|wget|python|java/|http|monitor|check|preview", re.IGNORECASE)
@@ -29,16 +29,19 @@ def attack(case: Case) -> Tried:
     """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between overlapping periods."""
     periods: dict[Period, dict[str, Part]] = defaultdict(dict)
     for part in case.parts:
-        periods[part.site, part.grain, part.date][part.table] = part
+        periods[part.place.split("/")[0], part.site, part.grain, part.date][part.table] = part
     evidence: list[Evidence] = []
-    cells = 0
-    for (site, _, date), tables in sorted(periods.items()):
-        where = f"site={site} date={date}"
+    cells = unsolved = 0
+    for (folder, site, _, date), tables in sorted(periods.items()):
+        where = f"{folder} site={site} date={date}"
         evidence += [Evidence(where, said) for said in whole_tables(tables)]
         tried, found = leaf_cells(case, tables)
         cells += tried
-        evidence += [Evidence(where, said) for said in found]
+        unsolved += found is None
+        evidence += [Evidence(where, said) for said in found or ()]
     evidence += overlaps(case)
+    if unsolved and not evidence:
+        return Tried("", why_not=f"the tables of {unsolved:,} periods contradict one another: they have no bounds")
     return Tried(
         f"{len(periods):,} periods of sites, {cells:,} unpublished cells and complements bounded", tuple(evidence)
     )
@@ -63,8 +66,11 @@ def whole_tables(tables: dict[str, Part]) -> Iterator[str]:
                 yield f"sites minus {name} ({kind}): what was withheld is known exactly ({totals[kind] - total:,} hits)"
 
 
-def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str]]:
-    """(how many were tried, what was found): cells of status by route by class, from sites, statuses, errors and pages."""
+def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str] | None]:
+    """(how many were tried, what was found): cells of status by route by class, from sites, statuses, errors and pages.
+
+    None where the tables contradict one another. A cell that is empty, or of a crowd, by the raw log needs no bounds.
+    """
     if not {"statuses", "errors", "pages"} & tables.keys():
         return 0, []
     part = next(iter(tables.values()))
@@ -72,12 +78,15 @@ def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str]]:
     truth = _truth(case, cells, part)
     found: list[str] = []
     tried = 0
+    if bounds_of(cells, frozenset()) is None:
+        return 0, None
     for name, target in cells.targets():
-        bounds = bounds_of(cells, target)
-        if bounds is None:
-            return tried, [*found, "the published tables contradict one another"]
         tried += 1
-        if _is_too_tight(bounds, part.k, truth and truth(target)):
+        behind = truth and truth(target)
+        if behind and (not behind[0] or behind[1] >= part.k):
+            continue
+        bounds = bounds_of(cells, target, at_least=0 if behind else 1)
+        if bounds and _is_too_tight(bounds, part.k, behind):
             found.append(f"{name}: {bounds.low:,} to {bounds.high:,} hits, fewer than {part.k} values")
     return tried, found
 

@@ -69,14 +69,14 @@ def files(inputs: Sequence[str]) -> list[Path]:
 
 
 def read(inputs: Sequence[str]) -> Raw:
-    """Read logs, packed ones too. Raises Trouble E301 or E302; what is no log line is read as far as it goes."""
+    """Read logs, packed ones too. Raises Trouble E301, E302 or E304; what is no log line is read as far as it goes."""
     lines: list[Line] = []
     addresses: set[str] = set()
     for path in files(inputs):
         mine = [_line(text, addresses) for text in _texts(path)]
         lines += _behind_proxies(mine)
-    if not lines:
-        raise Trouble("E301", "--raw: there is not one line in it")
+    if not addresses:
+        raise Trouble("E304", "--raw: there is not one address in it, so that nothing could be looked for")
     words = {word for line in lines for word in line.head.split() if addresses_in(word)}
     return Raw(tuple(lines), frozenset(addresses), frozenset(words))
 

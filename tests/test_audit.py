@@ -152,6 +152,21 @@ def test_attack_without_its_needs_is_not_run(ours: Path) -> None:
     assert "--raw" in done["A1"]["why_not"]
 
 
+def test_logs_of_other_days_prove_nothing(ours: Path, tmp_path: Path) -> None:
+    """With raw logs of another day the joins are `not run`: that nothing was joined is not held."""
+    (tmp_path / "other.log").write_text('198.51.100.7 - - [18/Nov/2001:10:20:30 +0000] "GET / HTTP/1.1" 200 5\n')
+    done = results(folder=str(ours / "one"), raw=[str(tmp_path / "other.log")])
+    assert {done["A2"]["result"], done["A14"]["result"]} == {NOT_RUN}
+
+
+def test_logs_without_addresses_are_refused(ours: Path, tmp_path: Path) -> None:
+    """Raw logs in which no address can be found are no raw logs: exit 3."""
+    (tmp_path / "noise.log").write_bytes(b"\0\xff\n" * 1000)
+    with pytest.raises(Trouble) as refused:
+        case_of({"folder": str(ours / "one"), "raw": [str(tmp_path / "noise.log")]})
+    assert (refused.value.code, refused.value.exit) == ("E304", 3)
+
+
 def test_missing_engine_is_not_run(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Presidio A7 is `not run`, never held."""
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)

@@ -44,6 +44,11 @@ def attack(case: Case) -> Tried:
                 evidence.append(
                     Evidence(f"{part.place}: row {row}", f"{len(isolating)} joins give fewer than {part.k}")
                 )
+    if not joined:
+        return Tried(
+            "",
+            why_not="no row could be joined: the raw logs are of other days, or of a format that the audit cannot read",
+        )
     return Tried(f"{rows:,} rows, of which {joined:,} could be joined on a key", tuple(evidence))
 
 

@@ -105,12 +105,13 @@ def _is_too_tight(bounds: Bounds, k: int, behind: tuple[int, int] | None) -> boo
 
 
 def _truth(case: Case, cells: Cells, part: Part) -> Behind | None:
-    """What the raw log says of a target: a function of its leaves, or None without raw logs."""
-    if case.raw is None:
-        return None
+    """What the raw log says of a target: a function of its leaves, or None without raw logs of the period."""
+    lines = of_period(case, case.raw, part) if case.raw else []
+    if not lines:
+        return None  # nothing is known of this period, which is not the same as that it was empty
     routes = [(route, match) for route in cells.routes if (match := of_route(route))]
     at: dict[Leaf, list[str]] = defaultdict(list)
-    for line in of_period(case, case.raw, part):
+    for line in lines:
         route = next((name for name, match in routes if match(line, 0)), REST)
         kind = "bot" if BOT.search(line.agent) or not line.agent.strip("-") else "human"
         at[cells.status_of(str(line.status)), route, kind].append(line.neighbourhood)

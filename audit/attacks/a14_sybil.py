@@ -25,6 +25,10 @@ def attack(case: Case) -> Tried:
     """
     assert case.raw is not None
     evidence, words = [], 0
+    if not any(of_period(case, case.raw, part) for part in case.parts):
+        return Tried(
+            "", why_not="the raw logs have no line of a published day, or are of a format that the audit cannot read"
+        )
     for part in case.parts:
         rows = [
             (row, {word for name in part.free() for word in _words(part.columns[name][row])})

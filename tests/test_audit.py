@@ -102,7 +102,7 @@ def test_attack_succeeds_against_the_naive_pipeline(name: str, attacked_twin: di
 
 
 def test_real_log_is_held_too(shared: Path, tmp_path: Path) -> None:
-    """Against the release of a real log of 10,000 lines all that was run is held, but what is known; in under a minute."""
+    """Against the release of a real log of 10,000 lines all that was run is held, but what is known."""
     log = str(shared / "logs" / "elastic_apache" / "access.log")
     crowdlog(Wanted((log,), tmp_path / "out", partial=True, quiet=True), now=NOW)
     done = results(folder=str(tmp_path / "out"), raw=[log])

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := setup.py pyproject.toml
+SAMPLES := sample_logs/{combined,common,nginx_timed,vhost_combined}/input.log
 
 .DEFAULT_GOAL := help
 
@@ -27,7 +28,7 @@ $(VENV)/.check: $(VENV)/.test
 
 run: $(BIN)/crowdlog ## the main job over sample_logs/, and what it published
 	@rm -rf out
-	$(BIN)/crowdlog run sample_logs/{combined,common,nginx_timed,vhost_combined}/input.log --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
+	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out
 	@echo; echo "Three rows of out/release/pages:"
 	@$(BIN)/python bench/show.py out/release/pages 3
 
@@ -58,6 +59,16 @@ docs: $(VENV)/.test ## rewrite the table of formats in docs/ from the declaratio
 samples: $(VENV)/.test ## write sample_logs/ anew from its seed
 	$(BIN)/python sample_logs/generate.py
 
+AUDITED := ../shared/data/logs/elastic_apache/access.log
+
+audit: $(BIN)/crowdlog ## attack the release of sample_logs/, and of a real log where it is there; fails on a leak
+	@rm -rf out/audit
+	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --quiet
+	@test ! -f $(AUDITED) || $(BIN)/crowdlog run $(AUDITED) --output out/audit/real --partial --quiet
+	@status=0; \
+	$(BIN)/crowdlog audit out/audit/samples --raw $(SAMPLES) --planted sample_logs/planted.json || status=$$?; \
+	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; exit $$status
+
 bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 	$(BIN)/python bench/run.py
 
@@ -72,4 +83,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test dask-test check format expected docs fuzz samples bench recall utility clean
+.PHONY: help run audit test dask-test check format expected docs fuzz samples bench recall utility clean

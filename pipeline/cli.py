@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,13 @@ A key for hashed addresses lives as long as a day, in memory alone.
 """
 
 
+AUDIT_EXAMPLES = """\
+examples:
+  crowdlog audit /srv/trends
+  crowdlog audit /srv/trends --raw '/var/log/nginx/access.log*'
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with one line on an error and exit status 2."""
 
@@ -72,6 +80,7 @@ def parser() -> Parser:
     _add_formats(commands)
     _add_sample(commands)
     _add_learn(commands)
+    _add_audit(commands)
     return main_parser
 
 
@@ -208,6 +217,22 @@ def _add_learn(commands: argparse._SubParsersAction[Parser]) -> None:
     learn.add_argument("--json", action="store_true", help="print one JSON object: all evidence, and the policy")
 
 
+def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
+    audit = commands.add_parser(
+        "audit", help="attack a published folder", allow_abbrev=False,
+        description="Attack what was published, from its files alone. Exit 5 when an attack succeeds.",
+        epilog=AUDIT_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    audit.add_argument("folder", metavar="DIR", help="what `crowdlog run --output` was given")
+    audit.add_argument("--raw", nargs="+", metavar="INPUT", help="the raw logs behind it: what the worst insider holds")
+    audit.add_argument("--again", metavar="DIR", help="the output of a second run over the same logs, to be equal")
+    audit.add_argument("--look", nargs="+", metavar="PATH", help="more to hunt in: captured stderr, temporary folders")
+    audit.add_argument("--planted", metavar="FILE", help="values to hunt, one a line, or JSON like planted.json")
+    audit.add_argument("--key", metavar="FILE", help="the key of a test run, to hunt for")
+    audit.add_argument("--sensitive", nargs="+", metavar="TABLE.KEY", help="keys that must vary within every group")
+    audit.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -242,9 +267,22 @@ def dispatch(arguments: list[str]) -> int:
     options = parser().parse_args(ours)
     commands = {
         "run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command,
-        "formats": formats_command, "sample": sample_command, "learn": learn_command,
+        "formats": formats_command, "sample": sample_command, "learn": learn_command, "audit": audit_command,
     }  # fmt: skip
     return commands[options.command](options, tuple(beam))
+
+
+def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog audit`: in a process of its own, for what attacks shares no code with what it attacks (DESIGN.md 2)."""
+    if wrong := [one for one in options.sensitive or () if one.count(".") != 1]:
+        raise Trouble("E201", f"--sensitive takes TABLE.KEY, {len(wrong)} are something else")
+    given = {key: value for key, value in vars(options).items() if key != "command"}
+    sys.stdout.flush()
+    # -P: a folder `audit` where the operator happens to stand is not ours
+    here = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-P", "-m", "audit", json.dumps(given)]
+    return subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode
 
 
 def stop(_: int, __: object) -> NoReturn:

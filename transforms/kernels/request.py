@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
+from transforms.kernels.names import number_of
 from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
 
 Spans = NDArray[np.int32]
@@ -121,21 +122,6 @@ def authorities(text: Text, starts: Spans, lens: Spans, out_starts: Spans, out_l
 
 
 @part
-def _place(text: Text, i: int, n: int, names: Text, offsets: Spans) -> int:
-    """Number of the name of `n` bytes at `i`, -1 for one that is not in the list."""
-    for k in range(offsets.size - 1):
-        begin = signed(offsets[k])
-        if offsets[k + 1] - begin != n:
-            continue
-        same = 0
-        while same < n and names[begin + same] == text[i + same]:
-            same += 1
-        if same == n:
-            return k
-    return -1
-
-
-@part
 def _is_plain(text: Text, i: int, end: int) -> bool:
     if end - i < 1 or end - i > 128:
         return False
@@ -176,7 +162,7 @@ def select_parameters(
                 if equals < 0 and text[stop] == 61:
                     equals = stop
                 stop += 1
-            place = _place(text, i, equals - i, names, offsets) if equals >= 0 else signed(-1)
+            place = number_of(text, i, equals - i, names, offsets) if equals >= 0 else signed(-1)
             if place >= 0 and (
                 kinds[place] == BARE
                 or (kinds[place] == WHOLE and stop - equals - 1 <= LONGEST)

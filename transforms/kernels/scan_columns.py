@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.kernels.jit import kernel, part
+from transforms.kernels.names import number_of
 from transforms.kernels.values import Ints, Spans
 from transforms.kernels.words import EACH, NEWLINE, QUOTE, Text, U, Words, find, find3, signed
 
@@ -111,21 +112,6 @@ def scan_delimited(
 
 
 @part
-def _label(text: Text, i: int, n: int, names: Text, offsets: Ints) -> int:
-    """Number of the label of `n` bytes at `i`, -1 for one that nobody asked for."""
-    for k in range(offsets.size - 1):
-        begin = offsets[k]
-        if offsets[k + 1] - begin != n:
-            continue
-        same = 0
-        while same < n and names[begin + same] == text[i + same]:
-            same += 1
-        if same == n:
-            return k
-    return -1
-
-
-@part
 def _pairs(
     words: Words, text: Text, i: int, row: int, names: Text, offsets: Ints, starts: Spans, lens: Spans
 ) -> tuple[bool, int]:
@@ -138,7 +124,7 @@ def _pairs(
         i = find3(words, i, _FAR, colon, tab, NEWLINE)
         if text[i] != _COLON or i == start:
             return False, i
-        k = _label(text, start, i - start, names, offsets)
+        k = number_of(text, start, i - start, names, offsets)
         start = i + 1
         i = _value_end(words, start, text, _TAB, False)
         if k >= 0:

@@ -21,7 +21,7 @@ from schemas.trouble import Trouble
 from transforms import accounts as adding
 from transforms.anonymise import Bench
 from transforms.distinct import Source
-from transforms.geography import Countries, GeographyError
+from transforms.geography import Countries
 from transforms.partials import number
 
 if TYPE_CHECKING:
@@ -88,15 +88,11 @@ def refuse_used(output: Path) -> None:
 
 
 def write_events(
-    output: Path, inputs: Sequence[Input], scrubber: Scrubber, geo_db: Path | None, max_reject_rate: float
+    output: Path, inputs: Sequence[Input], scrubber: Scrubber, countries: Countries, max_reject_rate: float
 ) -> Accounts:
     """events-00000.parquet and so on, one an input, in the order of its lines. Raises Trouble; then nothing is there."""
     from pipeline.scrub import chunks, refuse_many_rejects
 
-    try:
-        countries = Countries(geo_db and geo_db.absolute())
-    except GeographyError as error:
-        raise Trouble("E203", str(error)) from None
     bench = Bench(scrubber.policy, scrubber.site, countries, secrets.token_bytes(32))
     total = Accounts()
     with Writing(output) as folder:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import reasons
+from pipeline.chosen import chosen_database, chosen_policy
 from pipeline.drawn import drawn
 from pipeline.options import Wanted
-from pipeline.run import chosen_database, chosen_policy
 from pipeline.source import padded
 from schemas import load
 from schemas.policy import Policy, Site

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.chosen import chosen_policy
 from pipeline.options import Wanted
-from pipeline.run import chosen_policy
 from schemas import load
 from schemas.load import Format
 from schemas.trouble import Trouble

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.chosen import chosen_database, chosen_formats, chosen_policy
 from pipeline.options import Wanted
 from pipeline.progress import Progress
 from pipeline.proposed import record_of, toml_of
-from pipeline.run import chosen_database, chosen_formats, chosen_policy
 from pipeline.source import CHUNK, Input, Read, find, plan
 from schemas import load
 from schemas.load import DeclarationError, Format

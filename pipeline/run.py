@@ -12,29 +12,25 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline import lock, publish
+from pipeline.chosen import chosen_database, chosen_formats, chosen_policy
 from pipeline.entry import Provenance
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
 from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
-from pipeline.source import Input, digest, find, head, plan
+from pipeline.source import Input, digest, find, plan
 from schemas import load
-from schemas.load import DeclarationError, Format
-from schemas.policy import K_FLOOR, Policy, read_policy
+from schemas.policy import Policy
 from schemas.trouble import Trouble, from_text
-from transforms.geography import Countries, GeographyError
+from transforms.geography import Countries
 from transforms.guard import Calendar
-from transforms.parsers.detect import detect
-from transforms.parsers.directive import DirectiveError
-from transforms.parsers.families import atoms, check, readers
 
-HEAD = 500  # lines by which a format is chosen
 RANGE = 256 << 20  # bytes of a Range at most
 
 
@@ -68,28 +64,6 @@ def run(wanted: Wanted, now: int | None = None) -> Outcome:
         else:
             record = nothing_to_read(job)
     return Outcome(record, [source.path for source in inputs], warnings, time.monotonic() - began)
-
-
-def chosen_policy(wanted: Wanted) -> Policy:
-    """The policy with what the command line adds. Raises Trouble E202."""
-    if wanted.profile != "internal":
-        raise Trouble("E201", "--profile partner: this version publishes the internal profile only")
-    try:
-        policy = read_policy(wanted.policy)
-        if wanted.k is not None:
-            load.expect("--k", "K", wanted.k, f"a whole number of at least {K_FLOOR}", wanted.k >= K_FLOOR)
-            policy = replace(policy, k=max(policy.k, wanted.k))
-        return policy.with_site(wanted.site) if wanted.site else policy
-    except DeclarationError as error:
-        raise Trouble("E202", str(error)) from None
-
-
-def chosen_database(wanted: Wanted) -> Countries:
-    """The country database, opened and checked. Raises Trouble E203."""
-    try:
-        return Countries(wanted.geo_db and wanted.geo_db.absolute())
-    except GeographyError as error:
-        raise Trouble("E203", str(error)) from None
 
 
 def prepare(
@@ -161,38 +135,6 @@ def refuse_other_zones(policy: Policy, published: Mapping[str, str]) -> None:
                 f"site {site.name} was published in the time zone {published[site.name]}: its days cannot begin at another"
                 f" hour ({site.timezone}) now; give the site a new name",
             )
-
-
-def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, Format], list[str]]:
-    """(formats by name, what each input is in, made of such names). Raises Trouble E201, E304."""
-    known = {**load.formats(), **policy.formats}
-    asked = wanted.format or policy.format
-    try:
-        if asked == "auto":
-            for one in known.values():
-                readers(one)
-            names = [detected(source, known) for source in inputs]
-        else:
-            if not set(atoms(asked)) <= set(known):
-                known = {"(given)": Format("(given)", "", "", asked)}
-                asked = "(given)"
-            check(asked, known)
-            names = [asked] * len(inputs)
-    except DirectiveError as error:
-        raise Trouble("E201", f"--format: {error}") from None
-    return {name: known[name] for made in set(names) for name in atoms(made)}, names
-
-
-def detected(source: Input, known: Mapping[str, Format]) -> str:
-    """The formats of an input by its first lines; an empty one fits any."""
-    lines = [line for line in head(source) if line.strip()][:HEAD]
-    if not lines:
-        return next(iter(known))
-    try:
-        name, _ = detect(lines, known)
-    except DirectiveError as error:
-        raise Trouble("E304", f"{source.path}: {error}. Name it with --format") from None
-    return name
 
 
 def provenance(policy: Policy, countries: Countries) -> Provenance:

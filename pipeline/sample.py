@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pipeline.chosen import chosen_formats, chosen_policy
 from pipeline.options import Wanted
-from pipeline.run import chosen_formats, chosen_policy
 from pipeline.source import find, head
 from schemas.load import Format
 from schemas.trouble import Trouble

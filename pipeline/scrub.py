@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.chosen import HEAD, chosen_database, chosen_policy
 from pipeline.live import Feed, Live
+from pipeline.options import Wanted
 from pipeline.source import Input, Read, find, head
 from schemas import load
-from schemas.load import DeclarationError
-from schemas.policy import Policy, read_policy
+from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
 from transforms import accounts as adding
@@ -27,14 +28,14 @@ from transforms.scrub.columns import NOTED, Treatments
 from transforms.scrub.family import Directive
 from transforms.scrub.lines import Rewriter
 
-HEAD = 500  # lines by which a format is chosen
 SHAPES = 3  # shapes of dropped lines that the summary shows
 WARNING = "crowdlog: what scrub writes is pseudonymised, still personal data: keep it as you keep the log"
 
 
 def scrub(options: argparse.Namespace) -> int:
     """`crowdlog scrub`. Raises Trouble; then --output was not made, and what stdout has got is not the whole."""
-    policy = chosen_policy(options.policy, options.site)
+    wanted = Wanted(tuple(options.inputs), Path(), policy=options.policy, site=options.site, geo_db=options.geo_db)
+    policy = chosen_policy(wanted)
     treatment = options.ip or policy.ip.treatment
     if not options.quiet:
         print(WARNING, file=sys.stderr)
@@ -45,7 +46,8 @@ def scrub(options: argparse.Namespace) -> int:
 
         if live:
             raise Trouble("E201", "--output takes files: a pipe has no end at which the folder could be put in place")
-        total = write_events(options.output, find(options.inputs), scrubber, options.geo_db, options.max_reject_rate)
+        inputs, countries = find(options.inputs), chosen_database(wanted)
+        total = write_events(options.output, inputs, scrubber, countries, options.max_reject_rate)
     elif live:
         total = Live(Feed(0), Out(1), scrubber).run()
     else:
@@ -55,15 +57,6 @@ def scrub(options: argparse.Namespace) -> int:
     if not live:
         refuse_many_rejects(total, options.max_reject_rate)
     return 0
-
-
-def chosen_policy(file: Path | None, site: str | None) -> Policy:
-    """The policy with --site. Raises Trouble E202."""
-    try:
-        policy = read_policy(file)
-        return policy.with_site(site) if site else policy
-    except DeclarationError as error:
-        raise Trouble("E202", str(error)) from None
 
 
 class Scrubber:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.chosen import detected
 from pipeline.options import Wanted
-from pipeline.run import detected, run
+from pipeline.run import run
 from pipeline.source import find, padded
 from schemas import load
 from schemas.load import DeclarationError, read_format

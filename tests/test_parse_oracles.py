@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from test_parse_crowdsec import expected
 
-from pipeline.run import detected
+from pipeline.chosen import detected
 from pipeline.source import Read, find, plan
 from schemas import load
 from schemas.policy import Policy

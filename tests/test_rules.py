@@ -23,11 +23,12 @@ from apache_beam.portability.api import beam_runner_api_pb2 as proto
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import TypeCheckError
 
+from pipeline.chosen import chosen_database, chosen_policy
 from pipeline.flow import flow
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
-from pipeline.run import chosen_database, chosen_policy, prepare
+from pipeline.run import prepare
 from pipeline.source import find
 from schemas import load
 from schemas.load import DeclarationError

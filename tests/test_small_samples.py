@@ -13,8 +13,8 @@ from typing import Any
 import expected
 import pytest
 
+from pipeline.chosen import chosen_formats
 from pipeline.options import Wanted
-from pipeline.run import chosen_formats
 from pipeline.source import Read, find, plan
 from schemas import load
 from schemas.policy import Policy

@@ -93,25 +93,6 @@ def sum_by(ids: NDArray[np.int32], values: NDArray[np.int64], sums: NDArray[np.i
 
 
 @kernel
-def add_up(cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np.int64], cells: int) -> int:
-    """Sum of hits for each (cell, network), from rows in ascending order of networks; returns how many there are.
-
-    The sums are written to the beginning of the three columns: never past the row that was read last.
-    """
-    last, at = np.full(cells, -1, np.int32), np.empty(cells, np.int64)
-    count = 0
-    for r in range(cell.size):
-        c, n = cell[r], network[r]
-        if last[c] == n:
-            hits[at[c]] += hits[r]
-        else:
-            last[c], at[c] = n, count
-            cell[count], network[count], hits[count] = c, n, hits[r]
-            count += 1
-    return count
-
-
-@kernel
 def distinct_by(
     members: NDArray[np.int32], bounds: NDArray[np.int64], rows: NDArray[np.int32], offsets: NDArray[np.int32],
     seen: NDArray[np.int32], ids: NDArray[np.int32], counts: NDArray[np.int64],

@@ -27,7 +27,15 @@ def group(keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     from transforms.kernels import hash_groups
 
     ids, first = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
-    count = hash_groups.group(usable(keys, np.uint64), np.uint64(seed()), ids, first)
+    keys, secret = usable(keys, np.uint64), np.uint64(seed())
+    slots, row, count = 4096, 0, 0
+    held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+    while row < keys.size:
+        row, count = hash_groups.group(keys, secret, held, table, ids, first, row, count)
+        if row < keys.size:
+            slots *= 4 if slots < 1 << 18 else 2  # large tables grow with care for memory
+            held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+            hash_groups.regroup(keys, secret, held, table, first, count)
     return ids, first[:count].copy()
 
 
@@ -141,7 +149,8 @@ def distinct_by(
 
         members, rows, offsets = usable(members, np.int32), usable(rows, np.int32), usable(offsets, np.int32)
         seen, ids = usable(seen, np.int32), usable(ids, np.int32)
-        hash_groups.distinct_by(members, usable(bounds, np.int64), rows, offsets, seen, ids, counts)
+        last = np.full(ids.size, -1, np.int64)
+        hash_groups.distinct_by(members, usable(bounds, np.int64), rows, offsets, seen, ids, last, counts)
         return counts
     for g, (start, stop) in enumerate(pairwise(bounds.tolist())):
         there = [row for row in rows[members[start:stop]].tolist() if row >= 0]

@@ -36,7 +36,7 @@ def cache_folder() -> Path | None:
 _FOLDER = cache_folder()
 _njit: Any = numba.njit
 _config: Any = config
-_OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
 
 
 def kernel(function: Function) -> Function:

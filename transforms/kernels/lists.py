@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels import compiled
-from transforms.kernels.group import order_by, usable
+from transforms.kernels.group import usable
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -23,35 +23,28 @@ def collect(cell: Int32, seen: Int32, cells: int, ids: int) -> Lists:
     """The lists of `cells` cells from rows: cell int32[n]; seen int32[n] below `ids`, negative for none."""
     _check("cell", cell, 0, cells)
     _check("seen", seen, -1 << 31, ids)
-    counts = np.bincount(cell, minlength=cells)
     if not compiled():
-        order, bounds = order_by(cell, cells)
-        known = order[seen[order] >= 0]
-        rows = np.append(np.int64(0), np.cumsum(seen[order] >= 0))[bounds]
-        identity = np.arange(ids, dtype=np.int32)
-        return union(
-            np.arange(cells, dtype=np.int32),
-            np.arange(cells + 1),
-            rows,
-            seen[known],
-            np.ones(len(known), np.int64),
-            identity,
-            ids,
-        )
+        found: list[dict[int, int]] = [{} for _ in range(cells)]
+        for c, id_ in zip(cell.tolist(), seen.tolist(), strict=True):
+            if id_ >= 0:
+                found[c][id_] = found[c].get(id_, 0) + 1
+        return _listed(found)
     from transforms.kernels import cell_lists
 
     offsets, out, hits = np.zeros(cells + 1, np.int32), np.empty(cell.size, np.int32), np.empty(cell.size, np.int64)
     last, place = np.full(ids, -1, np.int32), np.empty(ids, np.int32)
-    cell_lists.collect(
-        usable(cell, np.int32), usable(seen, np.int32), np.cumsum(counts) - counts, last, place, offsets, out, hits
-    )
+    counts = np.bincount(cell, minlength=cells)
+    begins = np.cumsum(counts) - counts
+    cell_lists.collect(usable(cell, np.int32), usable(seen, np.int32), begins, last, place, offsets, out, hits)
     return offsets, out[: offsets[-1]], hits[: offsets[-1]]
 
 
-def union(rows: Int32, bounds: Int64, offsets: Int64, seen: Int32, hits: Int64, ids: Int32, distinct: int) -> Lists:
+def union(
+    rows: Int32, bounds: Int64, offsets: NDArray[np.integer], seen: Int32, hits: Int64, ids: Int32, distinct: int
+) -> Lists:
     """The lists of groups of cells: group g is rows[bounds[g] : bounds[g + 1]], and what was seen counts as ids[seen].
 
-    rows int32[cells], offsets int64[cells + 1], ids int32[any] in 0 .. distinct - 1.
+    rows int32[cells], ids int32[any] in 0 .. distinct - 1.
     """
     _check("rows", rows, 0, len(offsets) - 1)
     _check("seen", seen, 0, len(ids))
@@ -63,11 +56,7 @@ def union(rows: Int32, bounds: Int64, offsets: Int64, seen: Int32, hits: Int64, 
                 at = slice(int(offsets[row]), int(offsets[row + 1]))
                 for id_, n in zip(ids[seen[at]].tolist(), hits[at].tolist(), strict=True):
                     group[id_] = group.get(id_, 0) + n
-        return (
-            np.cumsum([0, *map(len, found)]).astype(np.int32),
-            np.array([id_ for group in found for id_ in group], np.int32),
-            np.array([n for group in found for n in group.values()], np.int64),
-        )
+        return _listed(found)
     from transforms.kernels import cell_lists
 
     new_offsets, new_seen, new_hits = (
@@ -87,6 +76,15 @@ def union(rows: Int32, bounds: Int64, offsets: Int64, seen: Int32, hits: Int64, 
     cell_lists.union(*columns, last, place, new_offsets, new_seen, new_hits)
     count = new_offsets[-1]
     return new_offsets, new_seen[:count], new_hits[:count]
+
+
+def _listed(found: list[dict[int, int]]) -> Lists:
+    """Lists from how often each id was seen, by cell."""
+    return (
+        np.cumsum([0, *map(len, found)]).astype(np.int32),
+        np.array([id_ for cell in found for id_ in cell], np.int32),
+        np.array([n for cell in found for n in cell.values()], np.int64),
+    )
 
 
 def _check(name: str, values: NDArray[np.integer], least: int, above: int) -> None:

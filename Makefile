@@ -72,6 +72,10 @@ audit: $(BIN)/crowdlog ## attack the release of sample_logs/, and of a real log 
 bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 	$(BIN)/python bench/run.py
 
+compare: $(VENV)/.test ## crowdlog beside GoAccess (if installed), anonip, per-line Beam and DuckDB; asserts nothing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[bench]'
+	$(BIN)/python -m bench.compare $(if $(wildcard $(AUDITED)),--real $(AUDITED)) $(COMPARE)
+
 DATA ?= ../shared/data
 
 recall: $(VENV)/.test ## write docs/recall.md anew: what detectors find, and what can become a word (DATA=folder of real logs)
@@ -83,4 +87,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run audit test dask-test check format expected docs fuzz samples bench recall utility clean
+.PHONY: help run audit test dask-test check format expected docs fuzz samples bench compare recall utility clean

@@ -9,15 +9,17 @@ import re
 import stat
 import subprocess
 import sys
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.stages import Accounts, Chunk
-from transforms.kernels import calls, compiled, group, plain
+from transforms.kernels import calls, compiled, group, lists, plain
 from transforms.parsers.reader import PATTERNS
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="numba is not installed, so that nothing is compiled")
@@ -159,6 +161,7 @@ def test_dictionary_does_not_depend_on_the_seed(monkeypatch: pytest.MonkeyPatch)
 def grouping(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "plain":
         monkeypatch.setattr(group, "compiled", lambda: False)
+        monkeypatch.setattr(lists, "compiled", lambda: False)
     return str(request.param)
 
 
@@ -197,6 +200,55 @@ def test_rows_are_ordered_by_group(grouping: str) -> None:
     order, bounds = group.order_by(np.array([2, 0, 2, 3, 0], np.int32), 4)
     assert order.tolist() == [1, 4, 0, 2, 3]
     assert bounds.tolist() == [0, 2, 2, 4, 5]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 5)), max_size=40))
+def test_lists_say_who_was_seen_how_often(grouping: str, rows: list[tuple[int, int]]) -> None:
+    """The list of a cell has each id once, as often as the rows say; a negative id is nobody."""
+    cell, seen = np.array(rows, np.int32).reshape(-1, 2).T
+    found = lists.collect(cell, seen, 5, 6)
+    assert as_counts(found) == [Counter(n for c, n in rows if c == one and n >= 0) for one in range(5)]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.integers(0, 5), st.integers(1, 1 << 40)), max_size=8),
+    st.lists(st.integers(0, 2), min_size=6, max_size=6),
+    st.data(),
+)
+def test_lists_unite(grouping: str, cells: list[dict[int, int]], ids: list[int], data: st.DataObject) -> None:
+    """Each group says what its cells say together, ids that are one counted as one."""
+    group_of = data.draw(st.lists(st.integers(0, 2), min_size=len(cells), max_size=len(cells)))
+    flat = [pair for cell in cells for pair in cell.items()]
+    found = lists.union(
+        *group.order_by(np.array(group_of, np.int32), 3),
+        np.cumsum([0, *map(len, cells)]),
+        np.array([id_ for id_, _ in flat], np.int32),
+        np.array([n for _, n in flat], np.int64),
+        np.array(ids, np.int32),
+        3,
+    )
+    expected: list[Counter[int]] = [Counter(), Counter(), Counter()]
+    for one, cell in zip(group_of, cells, strict=True):
+        for id_, n in cell.items():
+            expected[one][ids[id_]] += n
+    assert as_counts(found) == expected
+
+
+def as_counts(found: lists.Lists) -> list[Counter[int]]:
+    """What the list of each cell says; nothing may stand in it twice."""
+    offsets, seen, hits = (column.tolist() for column in found)
+    said = [list(zip(seen[i:j], hits[i:j], strict=True)) for i, j in pairwise(offsets)]
+    assert all(len(one) == len(dict(one)) for one in said)
+    return [Counter(dict(one)) for one in said]
+
+
+@pytest.mark.parametrize(("cell", "seen"), [([2], [0]), ([-1], [0]), ([0], [3])])
+def test_lists_of_cells_and_ids_that_are_not_there_are_refused(cell: list[int], seen: list[int]) -> None:
+    """Before the kernel would stop at its bounds, with less to say."""
+    with pytest.raises(ValueError, match="expected"):
+        lists.collect(np.array(cell, np.int32), np.array(seen, np.int32), 2, 3)
 
 
 @pytest.mark.parametrize(("ids", "groups"), [([0, 3], 3), ([-1, 0], 3), ([0], 1)])

@@ -7,6 +7,7 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,12 +46,12 @@ def build(events: list[Event]) -> Partial:
         least = sorted({e[6] for e in events if e[:4] == cell})[: partials.AGENTS]
         agents[i, : len(least)] = least
     return Partial(
-        words,
+        pa.array(words, pa.string()),
         np.array([[*c[:3], *(code[w] for w in c[3])] for c in cells], np.int32).reshape(-1, KEYS + 2),
         measures,
         agents,
         np.frombuffer(b"".join(networks), np.uint64).reshape(-1, 2),
-        np.array([c for c, _ in pairs], np.int32),
+        np.searchsorted([c for c, _ in pairs], range(len(cells) + 1)).astype(np.int32),
         np.array([n for _, n in pairs], np.int32),
         np.array([hits[p] for p in pairs], np.int64),
     )
@@ -58,16 +59,18 @@ def build(events: list[Event]) -> Partial:
 
 def said(part: Partial) -> tuple[dict, dict]:
     """What a Partial says, free of codes and order."""
-    words = [*part.words, ""]
+    assert (np.diff(part.cells[:, partials.TABLE]) >= 0).all(), "tables are mixed"
+    words = [*part.words.to_pylist(), ""]
     labels = [(*map(int, row[:KEYS]), *(words[c] for c in row[KEYS:])) for row in part.cells.tolist()]
     tokens = [row.tobytes() for row in part.networks]
     summed = zip(labels, part.measures.tolist(), part.agents.tolist(), strict=True)
     measures = {label: (*sums, *agents) for label, sums, agents in summed}
     pairs = Counter()
-    for c, n, h in zip(part.pair_cell, part.pair_network, part.pair_hits, strict=True):
+    cell_of = np.repeat(np.arange(len(part.cells)), np.diff(part.offsets))
+    for c, n, h in zip(cell_of, part.seen, part.hits, strict=True):
         pairs[labels[c], tokens[n]] += int(h)
     assert len(measures) == len(labels), "a cell stands there twice"
-    assert len(pairs) == len(part.pair_cell), "a pair stands there twice"
+    assert len(pairs) == len(part.seen), "a pair stands there twice"
     return measures, dict(pairs)
 
 
@@ -109,14 +112,14 @@ def test_split_loses_nothing(events: list[Event], shares: int) -> None:
 def test_small_types_hold_the_values(top: int) -> None:
     """Counts are stored in the smallest type that holds them, and come back as they were."""
     part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0)])
-    part.pair_hits = np.array([top], np.int64)
-    assert through_bytes(part).pair_hits.tolist() == [top]
+    part.hits = np.array([top], np.int64)
+    assert through_bytes(part).hits.tolist() == [top]
 
 
 def test_network_of_two_sites_is_refused() -> None:
     """A token that stands under two sites was not made for one: it must not be counted for the wrong one."""
     part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0), (0, 1, 0, ("a", ""), b"n" * 16, 1, 0)])
-    part.pair_network[:] = 0
+    part.seen[:] = 0
     with pytest.raises(ValueError, match="two sites"):
         list(partials.split(part, 1))
 

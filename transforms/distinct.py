@@ -41,6 +41,8 @@ class Source:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch, self.rows = batch, batch.num_rows
+        self._codes: dict[str, Codes] = {}  # several treatments take the same columns
+        self._values: dict[str, list[bytes | None]] = {}
 
     def has(self, name: str) -> bool:
         return name in self.batch.schema.names
@@ -49,12 +51,15 @@ class Source:
         """int32 [rows], -1 for null."""
         if not self.has(name):
             return np.full(self.rows, -1, np.int32)
-        codes: Codes = self.batch[name].indices.fill_null(-1).to_numpy()
-        return codes
+        if name not in self._codes:
+            self._codes[name] = self.batch[name].indices.fill_null(-1).to_numpy()
+        return self._codes[name]
 
     def values(self, name: str) -> list[bytes | None]:
         """The distinct values, and behind them the None that code -1 reads."""
-        return [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
+        if name not in self._values:
+            self._values[name] = [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
+        return self._values[name]
 
     def numbers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
         return self.batch[name].to_numpy() if self.has(name) else none

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import NO_VALUE, add_up, group, keep_least, order_by, sum_by
+from transforms.kernels.group import NO_VALUE, group, keep_least, order_by, sum_by
+from transforms.kernels.lists import union
 
 TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
 AGENTS = 3  # a word that visitors can make up is shown if so many agents brought it (PRIVACY.md 4.5)
@@ -22,32 +23,33 @@ Codes = NDArray[np.int32]
 class Partial:
     """Cells of any number of tables, with the networks that were seen in each.
 
-    words:    the key values, strings; cells point into it
+    words:    string array, the key values; cells point into it
     cells:    int32 [C, 3 + K]: table number, site number, first day of the period (days since 1970-01-01), key codes
-              (-1 where a table has fewer keys than K)
+              (-1 where a table has fewer keys than K); in ascending order of tables
     measures: int64 [C, M]: hits, then the sums of the other measures; events without a network count here
     agents:   uint64 [C, AGENTS]: the least marks of the agents seen in each cell, ascending and filled up with NO_VALUE:
               enough to say whether there were so many. All NO_VALUE in tables that do not ask
     networks: uint64 [N, 2]: neighbourhood half and network half of the keyed hash
-    pair_cell, pair_network: [P], each (cell, network) once; pair_hits: [P]; integers as small as they can be
+    offsets:  int32 [C + 1]; seen, hits: the networks of cell c are seen[offsets[c] : offsets[c + 1]], each once, with as
+              many hits; integers as small as they can be
     """
 
-    words: list[str]
+    words: pa.StringArray
     cells: Codes
     measures: Ints
     agents: NDArray[np.uint64]
     networks: NDArray[np.uint64]
-    pair_cell: Codes
-    pair_network: NDArray[np.integer]
-    pair_hits: NDArray[np.integer]
+    offsets: Codes
+    seen: NDArray[np.integer]
+    hits: NDArray[np.integer]
 
 
 def empty(keys: int, measures: int) -> Partial:
     """A Partial with nothing in it."""
     none = np.zeros(0, np.int32)
     return Partial(
-        [], np.zeros((0, KEYS + keys), np.int32), np.zeros((0, measures), np.int64), no_agents(0),
-        np.zeros((0, 2), np.uint64), none, none, np.zeros(0, np.int64),
+        pa.array([], pa.string()), np.zeros((0, KEYS + keys), np.int32), np.zeros((0, measures), np.int64), no_agents(0),
+        np.zeros((0, 2), np.uint64), np.zeros(1, np.int32), none, none,
     )  # fmt: skip
 
 
@@ -102,30 +104,31 @@ def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.ui
 
 
 def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
-    """One Partial that says what all of them say: equal cells, networks and pairs are added up.
+    """One Partial that says what all of them say: equal cells, and what each network did in them, are added up.
 
-    `same_words`: the word lists of all parts are beginnings of the last one, so that codes need no translation.
+    `same_words`: the words of all parts are beginnings of those of the last one, so that codes need no translation.
     """
     if len(parts) == 1:
         return parts[0]
     words, cells, measures, agents, cell_of = unify(parts, same_words=same_words)
-    pair_cell = cell_of[_shifted([p.pair_cell for p in parts], [len(p.cells) for p in parts])]
-    pair_network = _shifted([p.pair_network for p in parts], [len(p.networks) for p in parts])
-    networks = np.concatenate([p.networks for p in parts])
-    network_of, first_network = number_wide(networks)
-    networks, pair_network = networks[first_network], network_of[pair_network]
-    order, _ = order_by(pair_network, len(networks))
-    pair_hits = np.concatenate([p.pair_hits for p in parts])[order].astype(np.int64)
-    pairs = add_up(pair_cell[order], pair_network[order], pair_hits, len(cells))
-    return Partial(words, cells, measures, agents, networks, *pairs)
+    networks = np.concatenate([part.networks for part in parts])
+    network_of, first = number_wide(networks)
+    pairs = [len(part.seen) for part in parts]
+    offsets = np.append(_shifted([part.offsets[:-1] for part in parts], pairs, np.int64), sum(pairs))
+    seen = _shifted([part.seen for part in parts], [len(part.networks) for part in parts], np.int32)
+    hits = np.concatenate([part.hits for part in parts])
+    lists = union(*order_by(cell_of, len(cells)), offsets, seen, hits, network_of, len(first))
+    return Partial(words, cells, measures, agents, networks[first], *lists)
 
 
 def unify(
     parts: Sequence[Partial], *, same_words: bool = False
-) -> tuple[list[str], Codes, Ints, NDArray[np.uint64], Codes]:
+) -> tuple[pa.StringArray, Codes, Ints, NDArray[np.uint64], Codes]:
     """Words, cells, measures and agents of all parts, each cell once; for each cell of each part, in order, its place there."""
     words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
     cell_of, first = number(cells.T)
+    by_table, _ = order_by(cells[first, TABLE], int(cells[:, TABLE].max(initial=0)) + 1)
+    cell_of, first = _places(by_table)[cell_of], first[by_table]
     measures = np.concatenate([p.measures for p in parts])
     totals = [sum_by(cell_of, len(first), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
     agents = no_agents(len(first))
@@ -133,27 +136,36 @@ def unify(
     return words, cells[first], np.stack(totals, 1), agents, cell_of
 
 
-def _unify_words(parts: Sequence[Partial]) -> tuple[list[str], Codes]:
+def _unify_words(parts: Sequence[Partial]) -> tuple[pa.StringArray, Codes]:
     """All words once, and the cells of all parts with their key codes pointing into them."""
-    codes: dict[str, int] = {}
-    cells = []
+    encoded = pa.concat_arrays([part.words for part in parts]).dictionary_encode()
+    codes, cells = encoded.indices.to_numpy(), np.concatenate([part.cells for part in parts])
+    at = row = 0
     for part in parts:
-        known = np.fromiter((codes.setdefault(word, len(codes)) for word in part.words), np.int32, len(part.words))
-        moved = part.cells.copy()
-        keys = moved[:, KEYS:]
-        keys[:] = np.append(known, np.int32(-1))[keys]  # code -1 reads the appended -1
-        cells.append(moved)
-    return list(codes), np.concatenate(cells)
+        known = np.append(codes[at : at + len(part.words)], np.int32(-1))  # code -1 reads what is appended
+        keys = cells[row : row + len(part.cells), KEYS:]
+        keys[:] = known[keys]
+        at, row = at + len(part.words), row + len(part.cells)
+    return encoded.dictionary, cells
 
 
-def _shifted(columns: Sequence[NDArray[np.integer]], sizes: Sequence[int]) -> Codes:
+def _shifted(
+    columns: Sequence[NDArray[np.integer]], sizes: Sequence[int], kind: type[np.signedinteger]
+) -> NDArray[np.signedinteger]:
     """Columns of positions put behind each other, each shifted by the sizes before it."""
-    out = np.empty(sum(map(len, columns)), np.int32)
+    out = np.empty(sum(map(len, columns)), kind)
     at = shift = 0
     for column, size in zip(columns, sizes, strict=True):
-        np.add(column, np.int32(shift), out=out[at : at + len(column)], casting="unsafe")
+        np.add(column, kind(shift), out=out[at : at + len(column)], casting="unsafe")
         at, shift = at + len(column), shift + size
     return out
+
+
+def _places(order: Codes) -> Codes:
+    """The place of each row in an order of rows."""
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return place
 
 
 def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
@@ -165,47 +177,58 @@ def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
     if not len(whole.cells):
         return
     share = (whole.networks[:, 0] % np.uint64(parts)).astype(np.int32)
-    site = whole.cells[:, SITE]
-    bins = (int(site.max()) + 1) * parts
-    bin_of_pair = site[whole.pair_cell] * np.int32(parts) + share[whole.pair_network]
+    site = whole.cells[:, SITE] * np.int32(parts)
+    bins = int(site.max()) + parts
+    cell = np.repeat(np.arange(len(whole.cells), dtype=np.int32), np.diff(whole.offsets))  # of each pair
+    bin_of_pair = site[cell] + share[whole.seen]
     bin_of_network = np.zeros(len(whole.networks), np.int32)
-    bin_of_network[whole.pair_network] = bin_of_pair
-    if not np.array_equal(bin_of_network[whole.pair_network], bin_of_pair):
+    bin_of_network[whole.seen] = bin_of_pair
+    if not np.array_equal(bin_of_network[whole.seen], bin_of_pair):
         raise ValueError("a network is of two sites, expected one: its hash is made for a site")
-    home = site * np.int32(parts)
-    home[whole.pair_cell[::-1]] = bin_of_pair[::-1]  # the first pair of a cell wins
+    home = site.copy()
+    some = np.flatnonzero(np.diff(whole.offsets))
+    home[some] = bin_of_pair[whole.offsets[some]]  # the first pair of a cell wins
     pairs, pair_bounds = order_by(bin_of_pair, bins)
     networks, network_bounds = order_by(bin_of_network, bins)
-    rank = np.empty(len(networks), np.int32)  # of a network among those of its bin
-    rank[networks] = np.arange(len(networks)) - network_bounds[bin_of_network[networks]]
+    rank = _places(networks) - network_bounds[bin_of_network].astype(np.int32)  # of a network among those of its bin
     for bin_ in np.union1d(home, np.flatnonzero(np.diff(pair_bounds))).tolist():
         chosen = pairs[pair_bounds[bin_] : pair_bounds[bin_ + 1]]
-        tokens = whole.networks[networks[network_bounds[bin_] : network_bounds[bin_ + 1]]]
         yield (
             bin_ // parts,
             bin_ % parts,
-            _select(whole, chosen, home == bin_, tokens, rank[whole.pair_network[chosen]]),
+            _select(
+                whole,
+                home == bin_,
+                cell[chosen],
+                whole.networks[networks[network_bounds[bin_] : network_bounds[bin_ + 1]]],
+                rank[whole.seen[chosen]],
+                whole.hits[chosen],
+            ),
         )
 
 
 def _select(
-    whole: Partial, pairs: Codes, at_home: NDArray[np.bool_], networks: NDArray[np.uint64], pair_network: Codes
+    whole: Partial,
+    at_home: NDArray[np.bool_],
+    cell: Codes,
+    networks: NDArray[np.uint64],
+    seen: Codes,
+    hits: NDArray[np.integer],
 ) -> Partial:
     """The cells that have one of the pairs or are at home here, with measures and agents only where they are at home."""
-    wanted = at_home.copy()
-    wanted[whole.pair_cell[pairs]] = True
-    cells = np.flatnonzero(wanted)
-    new_cell = np.cumsum(wanted, dtype=np.int32) - np.int32(1)
+    counts = np.bincount(cell, minlength=len(whole.cells))
+    cells = np.flatnonzero(at_home | (counts > 0))
+    here = at_home[cells]
     return compact_words(
         Partial(
             whole.words,
             whole.cells[cells],
-            whole.measures[cells] * at_home[cells, None],
-            np.where(at_home[cells, None], whole.agents[cells], np.uint64(NO_VALUE)),
+            whole.measures[cells] * here[:, None],
+            np.where(here[:, None], whole.agents[cells], np.uint64(NO_VALUE)),
             networks,
-            new_cell[whole.pair_cell[pairs]],
-            pair_network,
-            whole.pair_hits[pairs],
+            np.append(0, np.cumsum(counts[cells])).astype(np.int32),
+            seen,
+            hits,
         )
     )
 
@@ -213,10 +236,16 @@ def _select(
 def compact_words(part: Partial) -> Partial:
     """The same Partial with only the words that its cells use."""
     keys = part.cells[:, KEYS:]
-    used = np.unique(keys[keys >= 0])
-    cells = part.cells.copy()
-    cells[:, KEYS:] = np.where(keys < 0, -1, np.searchsorted(used, keys))
-    return replace(part, words=[part.words[i] for i in used], cells=cells)
+    used = np.zeros(len(part.words) + 1, bool)  # the last is for code -1
+    used[keys] = True
+    used[-1] = False
+    code = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    code[-1] = -1
+    return replace(
+        part,
+        words=part.words.take(pa.array(np.flatnonzero(used))),
+        cells=np.concatenate([part.cells[:, :KEYS], code[keys]], 1),
+    )
 
 
 def as_wide(tokens: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
@@ -224,3 +253,9 @@ def as_wide(tokens: pa.FixedSizeBinaryArray) -> NDArray[np.uint64]:
     if not len(tokens):
         return np.zeros((0, 2), np.uint64)
     return np.frombuffer(tokens.buffers()[1], np.uint64, 2 * len(tokens), 16 * tokens.offset).reshape(-1, 2)
+
+
+def small(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+    """Non-negative integers in the smallest unsigned type that holds them all."""
+    top = int(values.max(initial=0))
+    return values.astype(np.min_scalar_type(top))

@@ -64,7 +64,8 @@ class Addresses:
         distinct = source.distinct(self.takes, sites)
         tokens = np.zeros((distinct.size, 16), np.uint8)
         countries, noted = np.zeros(distinct.size, np.int32), np.zeros(distinct.size, np.int8)
-        quads, others = self._quads(source, distinct), self._others(source, distinct)
+        numbers = self._is_quad(source, distinct)
+        quads, others = self._quads(distinct, numbers), self._others(source, distinct, numbers)
         for learned, (rows, at) in ((self.quads, quads), (self.others, others)):
             tokens[rows], countries[rows], noted[rows] = learned.tokens[at], learned.countries[at], learned.noted[at]
         return distinct.ids, tokens, countries, noted
@@ -74,9 +75,8 @@ class Addresses:
         numbers = np.append(ipv4(source.batch["client"].dictionary), -1)[distinct.codes["client"]]
         return np.where(distinct.codes["forwarded"] < 0, numbers, -1) if "forwarded" in distinct.codes else numbers
 
-    def _quads(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], Codes]:
+    def _quads(self, distinct: Distinct, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:
         """(distinct rows that are dotted quads, their places in `quads`)."""
-        numbers = self._is_quad(source, distinct)
         rows = np.flatnonzero(numbers >= 0)
         at, fresh = self.index.number(pair(distinct.site[rows], numbers[rows]))
         sites = distinct.site[rows[fresh]].tolist()
@@ -84,9 +84,11 @@ class Addresses:
             self.quads.add(*self._treated(number_of_site, b"%d.%d.%d.%d" % tuple(quad.to_bytes(4, "big")), None))
         return rows, at
 
-    def _others(self, source: Source, distinct: Distinct) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _others(
+        self, source: Source, distinct: Distinct, numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(distinct rows that are not dotted quads, their places in `others`)."""
-        rows = np.flatnonzero(self._is_quad(source, distinct) < 0)
+        rows = np.flatnonzero(numbers < 0)
         places = []
         for row in distinct.rows(source, rows):
             if row not in self.known:

@@ -15,7 +15,8 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
 from transforms import accounts as accounting
 from transforms import partials
-from transforms.kernels.group import add_up, keep_least, order_by, sum_by
+from transforms.kernels.group import keep_least, sum_by
+from transforms.kernels.lists import collect
 from transforms.keys import KeyReference, Seal
 from transforms.partials import Partial
 from transforms.periods import first_day
@@ -50,7 +51,7 @@ class Tally:
         for events in chunks:
             held.append(counter.count(events))
             accounting.add(total, events.accounts)
-            if sum(len(p.pair_cell) for p in held) > HELD_PAIRS:
+            if sum(len(part.seen) for part in held) > HELD_PAIRS:
                 yield from self._sealed(held, seal)
                 held = []
         if held:
@@ -75,22 +76,21 @@ class Counter:
         batch = events.batch
         rows = Rows(batch)
         parts = [self._table(number, table, rows, events.accounts) for number, table in enumerate(self.trends.tables)]
-        words = rows.words
-        networks = rows.networks
-        shifts = np.concatenate([[0], np.cumsum([len(cells) for cells, *_ in parts])]).astype(np.int32)
+        cells, measures, agents, offsets, seen, hits = zip(*parts, strict=True)
+        counts = np.concatenate([np.diff(one) for one in offsets])
         return Partial(
-            words,
-            np.concatenate([cells for cells, *_ in parts]),
-            np.concatenate([measures for _, measures, *_ in parts]),
-            np.concatenate([agents for _, _, agents, *_ in parts]),
-            networks,
-            np.concatenate([cell + shift for (*_, cell, _, _), shift in zip(parts, shifts[:-1], strict=True)]),
-            np.concatenate([network for *_, network, _ in parts]),
-            np.concatenate([hits for *_, hits in parts]),
+            rows.words,
+            np.concatenate(cells),
+            np.concatenate(measures),
+            np.concatenate(agents),
+            rows.networks,
+            np.append(0, np.cumsum(counts)).astype(np.int32),
+            partials.small(np.concatenate(seen)),
+            partials.small(np.concatenate(hits)),
         )
 
     def _table(self, number: int, table: Table, rows: Rows, accounts: Accounts) -> tuple[Any, ...]:
-        """Cells, measures, agents and (cell, network, hits) of one table."""
+        """Cells, measures, agents, offsets, seen and hits of one table, as in Partial."""
         chosen = rows.chosen(table)
         accounts.not_applicable[table.name] += rows.size - chosen.size
         each = {}
@@ -114,10 +114,8 @@ class Counter:
         agents = partials.no_agents(len(first))
         if table.free:
             keep_least(agents, cell_of, rows.numbers("agent_mark")[chosen][:, None])
-        network = rows.network[chosen]
-        known = network >= 0
-        pairs = add_up(cell_of[known], network[known], np.ones(int(known.sum()), np.int64), len(first))
-        return cells, np.stack(sums, 1), agents, *pairs
+        lists = collect(cell_of, rows.network[chosen], len(first), len(rows.networks))
+        return cells, np.stack(sums, 1), agents, *lists
 
     def _periods(self, table: Table, site: Codes, day: Codes) -> Codes:
         """First day of the period of each event, by the grain that its site has for the table."""
@@ -132,48 +130,45 @@ class Counter:
 
 
 class Rows:
-    """One chunk as numpy columns, in ascending order of networks: codes of one word list, numbers of networks."""
+    """One chunk as numpy columns: codes of one list of words, numbers of networks."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch, self.size = batch, batch.num_rows
         # every key column has the longest word list of the worker, or its beginning: Anonymise only ever appends to it
-        self.words: list[str] = max((batch[name].dictionary for name in word_columns(batch)), key=len).to_pylist()
+        self.words: pa.StringArray = max((batch[name].dictionary for name in word_columns(batch)), key=len)
         wide = partials.as_wide(batch["network"].dictionary)
         ids, first = partials.number_wide(wide)
         self.networks = wide[first]
-        network = np.append(ids, np.int32(-1))[batch["network"].indices.fill_null(-1).to_numpy()]
-        self.order, _ = order_by(network + np.int32(1), len(first) + 1)
-        self.network = network[self.order]
+        self.network = np.append(ids, np.int32(-1))[batch["network"].indices.fill_null(-1).to_numpy()]
         self._columns: dict[str, NDArray[Any]] = {}
         self._chosen: dict[Any, NDArray[np.int64]] = {}
 
     def codes(self, name: str) -> Codes:
         """int32 [rows] codes of a key column, -1 for null."""
         if name not in self._columns:
-            self._columns[name] = self.batch[name].indices.fill_null(-1).to_numpy()[self.order]
+            self._columns[name] = self.batch[name].indices.fill_null(-1).to_numpy()
         return self._columns[name]
 
     def spread(self, name: str, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:
         """Positions of events, each as often as its list has words, and the codes of these."""
         lists = self.batch[name]
         ends = lists.offsets.to_numpy().astype(np.int64)
-        at = self.order[chosen]
-        counts = ends[at + 1] - ends[at]
-        first = np.repeat(ends[at] - (np.cumsum(counts) - counts), counts)
+        counts = ends[chosen + 1] - ends[chosen]
+        first = np.repeat(ends[chosen] - (np.cumsum(counts) - counts), counts)
         codes = lists.values.indices.to_numpy()[first + np.arange(counts.sum())]
         return np.repeat(chosen, counts), codes.astype(np.int32)
 
     def numbers(self, name: str) -> NDArray[Any]:
         """[rows] of a column of integers."""
         if name not in self._columns:
-            self._columns[name] = self.batch[name].to_numpy()[self.order]
+            self._columns[name] = self.batch[name].to_numpy()
         return self._columns[name]
 
     def _is_there(self, name: str) -> NDArray[np.bool_]:
         """bool [rows]: whether an event has a value, or a list that is not empty."""
         if pa.types.is_list(self.batch[name].type):
             valid: NDArray[np.bool_] = self.batch[name].is_valid().to_numpy(zero_copy_only=False)
-            return valid[self.order]
+            return valid
         return self.codes(name) >= 0
 
     def chosen(self, table: Table) -> NDArray[np.int64]:

@@ -167,7 +167,7 @@ class Tallied:
         """The networks of one share, by the places that its cells have here."""
         row = np.full(len(self.cells), -1, np.int32)
         row[cell_of] = np.arange(len(cell_of), dtype=np.int32)
-        return Share(row, rows.offsets, rows.networks.astype(np.int32), share.neighbourhood)
+        return Share(row, rows.offsets, rows.seen.astype(np.int32), share.neighbourhood)
 
     def leaves(self, period: int) -> NDArray[np.int64]:
         """Positions of the cells of a period."""
@@ -179,7 +179,7 @@ class Tallied:
 
     def leaf_cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
         """The cells with their labels, and who stands behind them."""
-        words = [*self.words, NONE]  # code -1: the log has no such value
+        words = [*self.words.to_pylist(), NONE]  # code -1: the log has no such value
         codes = self.cells[leaves, KEYS : KEYS + keys]
         labels = [tuple(words[code] for code in row) for row in codes.tolist()]
         return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)

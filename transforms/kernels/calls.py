@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels import compiled, group, plain, seed
+from transforms.kernels import compiled, group, lists, plain, seed
 
 SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
 PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
@@ -89,7 +89,7 @@ class Rows:
 
     def _reserve(self, rows: int) -> None:
         if rows > self._capacity:
-            self._capacity = 2 * rows
+            self._capacity = 2 * rows | 16  # no power of two: columns that far apart would share the same cache lines
             self._spans = np.empty((2, self.fields, self._capacity), np.int32)
             self._lines = np.empty(self._capacity + 1, np.int32)
             self._refused = np.empty(self._capacity, np.int32)
@@ -258,11 +258,13 @@ class Dictionary:
         self._dash = dash
         self._plain: dict[bytes, int] = {b"": -1, b"-": -1} if dash else {b"": -1}
         self._fixed = len(self._plain)
-        slots, capacity, arena = 2048, 1024, 8192
-        self._state = (
-            np.zeros(slots, np.uint64), np.empty(capacity, np.uint64), np.zeros(capacity, np.int32),
-            np.empty(capacity, np.int32), np.empty(arena, np.uint64), 0,
-        )  # fmt: skip
+        self._count = 0
+        self._table, self._arena = np.zeros(2048, np.uint64), np.empty(8192, np.uint64)
+        self._hashes, self._begins, self._lengths = (
+            np.empty(1024, np.uint64),
+            np.zeros(1024, np.int32),
+            np.empty(1024, np.int32),
+        )
 
     def encode(self, block: Block, starts: Int32, lens: Int32) -> Int32:
         """int32[rows]: code of each span, -1 where it is empty (or "-", where that stands for nothing)."""
@@ -270,24 +272,44 @@ class Dictionary:
         if compiled():
             from transforms.kernels.encode import encode as kernel
 
-            self._state = kernel(
-                block.words, block.text, starts, lens, self._dash, np.uint64(seed()), codes, *self._state
-            )
+            spans = block.words, block.text, starts, lens, self._dash, np.uint64(seed()), codes
+            row = 0
+            while row < starts.size:
+                held = self._table, self._hashes, self._begins, self._lengths, self._arena
+                row, self._count = kernel(*spans, *held, self._count, row)
+                if row < starts.size:
+                    self._make_room(int(lens[row]))
             return codes
         text = block.text[: block.size].tobytes()
         for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
             codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - self._fixed)
         return codes
 
+    def _make_room(self, length: int) -> None:
+        """Grow what is too small for one more value of so many bytes."""
+        from transforms.kernels.encode import rehash
+
+        wanted = int(self._begins[self._count]) + -(-length // 8)
+        if wanted > self._arena.size:
+            self._arena = _longer(self._arena, max(wanted, 2 * self._arena.size))
+        if self._count + 2 > self._hashes.size:
+            size = 4 * self._hashes.size
+            self._hashes, self._begins, self._lengths = (
+                _longer(column, size) for column in (self._hashes, self._begins, self._lengths)
+            )
+        if 2 * (self._count + 1) > self._table.size:
+            self._table = np.zeros(4 * self._table.size, np.uint64)
+            rehash(self._hashes, self._count, self._table)
+
     @property
     def count(self) -> int:
         """How many distinct values there are."""
-        return int(self._state[5]) if compiled() else len(self._plain) - self._fixed
+        return self._count if compiled() else len(self._plain) - self._fixed
 
     @property
     def size(self) -> int:
         """About how many bytes they take."""
-        return 8 * len(self._state[4]) if compiled() else sum(map(len, self._plain))
+        return 8 * len(self._arena) if compiled() else sum(map(len, self._plain))
 
     def values(self, first: int = 0) -> pa.Array:
         """The distinct values from code `first` on, binary[codes - first]."""
@@ -295,12 +317,17 @@ class Dictionary:
             return pa.array(list(self._plain)[self._fixed + first :], pa.binary())
         from transforms.kernels.encode import pack
 
-        _, _, begins, lengths, arena, count = self._state
-        begins, lengths, count = begins[first:], lengths[first:], count - first
+        begins, lengths, count = self._begins[first:], self._lengths[first:], self._count - first
         offsets = np.empty(count + 1, np.int32)
         data = np.empty(int(lengths[:count].sum(dtype=np.int64)), np.uint8)
-        pack(arena.view(np.uint8), begins[:count], lengths[:count], data, offsets)
+        pack(self._arena.view(np.uint8), begins[:count], lengths[:count], data, offsets)
         return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
+    longer = np.empty(size, values.dtype)
+    longer[: values.size] = values
+    return longer
 
 
 def ipv4(texts: pa.BinaryArray) -> Int64:
@@ -342,7 +369,8 @@ def warm() -> None:
     ids, _ = group.group(np.zeros(1, np.uint64))
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     group.order_by(ids, 1)
-    group.add_up(ids, ids.copy(), np.zeros(1, np.int64), 1)
+    order, bounds = group.order_by(ids, 1)
+    lists.union(order, bounds, *lists.collect(ids, ids, 1, 1), ids, 1)
     group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,6 @@ from transforms.kernels.jit import kernel, part
 from transforms.kernels.words import Text, U, Words, head, load, signed
 
 Spans = NDArray[np.int32]
-State = tuple[Words, Words, Spans, Spans, Words, int]
 _A, _B, _C = U(0x9E3779B97F4A7C15), U(0xBF58476D1CE4E5B9), U(0x94D049BB133111EB)
 _LOW, _HALF, _TURN, _BACK = U(0xFFFFFFFF), U(32), U(37), U(27)
 _TAGS = U(0xFFFFFFFF00000000)
@@ -44,38 +41,30 @@ def _same(words: Words, i: int, n: int, arena: Words, at: int) -> bool:
     return bool(n == 0 or head(load(words, i), n) == arena[U(at + k)])
 
 
-@part
-def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
-    new = np.empty(size, values.dtype)
-    for k in range(values.size):  # a slice would take numba three seconds more to compile
-        new[k] = values[k]
-    return new
-
-
-@part
-def _rehash(hashes: Words, count: int, slots: int) -> Words:
-    table = np.zeros(slots, np.uint64)
-    mask = U(slots - 1)
+@kernel
+def rehash(hashes: Words, count: int, table: Words) -> None:
+    """Fill an empty table (zeros, a power of two of them) with the values so far."""
+    mask = U(table.size - 1)
     for e in range(count):
         slot = hashes[e] & mask
         while table[slot] != U(0):
             slot = (slot + U(1)) & mask
         table[slot] = (hashes[e] & _TAGS) | U(e + 1)
-    return table
 
 
 @kernel
 def encode(
     words: Words, text: Text, starts: Spans, lens: Spans, dash: bool, seed: np.uint64, codes: Spans,
-    table: Words, hashes: Words, begins: Spans, lengths: Spans, arena: Words, count: int,
-) -> State:  # fmt: skip
-    """Code of each span: the number of its bytes among the distinct values so far; -1 if empty, or "-" where `dash`.
+    table: Words, hashes: Words, begins: Spans, lengths: Spans, arena: Words, count: int, row: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Code of each span from `row` on: the number of its bytes among the distinct values so far; -1 if empty, or "-" where
+    `dash`. Returns (row, count): the row for which there was no room, or how many rows there are.
 
-    The state (table .. count) is taken and given back, grown if need be: table uint64[power of two], hashes uint64,
-    begins int32 (in words), lengths int32 (in bytes) [capacity], arena uint64. Exact: bytes are compared, not hashes.
+    table uint64[power of two]; hashes uint64, begins int32 (in words), lengths int32 (in bytes) [capacity]; arena uint64.
+    Exact: bytes are compared, not hashes. Room for one more value: table half empty, capacity, and words in the arena.
     """
     mask = U(table.size - 1)
-    for r in range(starts.size):
+    for r in range(row, starts.size):
         i, n = signed(starts[r]), signed(lens[r])
         if n == 0 or (dash and n == 1 and text[i] == 45):
             codes[r] = -1
@@ -91,27 +80,18 @@ def encode(
                     break
             slot = (slot + U(1)) & mask
         if found < 0:
-            found = signed(count)
             begin = signed(begins[count])
             after = begin + ((n + 7) >> 3)
-            if after > arena.size:
-                arena = _longer(arena, max(after, 2 * arena.size))
+            if after > arena.size or count + 2 > hashes.size or 2 * (count + 1) > table.size:
+                return r, count
+            found = signed(count)
             for k in range(begin, after):
                 arena[k] = head(load(words, i + 8 * (k - begin)), min(n - 8 * (k - begin), 8))
             table[slot] = (h & _TAGS) | U(count + 1)
             hashes[count], lengths[count], begins[count + 1] = h, n, after
             count += 1
-            if count + 1 == hashes.size:
-                hashes, lengths, begins = (
-                    _longer(hashes, 4 * count),
-                    _longer(lengths, 4 * count),
-                    _longer(begins, 4 * count),
-                )
-            if 2 * count > table.size:
-                table = _rehash(hashes, count, 4 * table.size)
-                mask = U(table.size - 1)
         codes[r] = found
-    return table, hashes, begins, lengths, arena, count
+    return signed(starts.size), count
 
 
 @kernel

@@ -27,7 +27,15 @@ def group(keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     from transforms.kernels import hash_groups
 
     ids, first = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
-    count = hash_groups.group(_usable(keys, np.uint64), np.uint64(seed()), ids, first)
+    keys, secret = usable(keys, np.uint64), np.uint64(seed())
+    slots, row, count = 4096, 0, 0
+    held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+    while row < keys.size:
+        row, count = hash_groups.group(keys, secret, held, table, ids, first, row, count)
+        if row < keys.size:
+            slots *= 4 if slots < 1 << 18 else 2  # large tables grow with care for memory
+            held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+            hash_groups.regroup(keys, secret, held, table, first, count)
     return ids, first[:count].copy()
 
 
@@ -49,7 +57,7 @@ def sum_by(ids: NDArray[np.int32], groups: int, values: NDArray[np.int64]) -> ND
     if compiled():
         from transforms.kernels import hash_groups
 
-        hash_groups.sum_by(_usable(ids, np.int32), _usable(values, np.int64), sums)
+        hash_groups.sum_by(usable(ids, np.int32), usable(values, np.int64), sums)
     else:
         np.add.at(sums, ids, values)
     return sums
@@ -73,7 +81,7 @@ class Index:
         ids, fresh = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
         before = self.count
         secret = np.uint64(seed())
-        self.count = hash_groups.add(_usable(keys, np.uint64), secret, self._held, self._table, before, ids, fresh)
+        self.count = hash_groups.add(usable(keys, np.uint64), secret, self._held, self._table, before, ids, fresh)
         return ids, fresh[: self.count - before].copy()
 
     def _number_plainly(self, keys: Keys) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -102,27 +110,6 @@ class Index:
             hash_groups.add(keys, np.uint64(seed()), self._held, self._table, 0, ids, fresh)
 
 
-def add_up(
-    cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np.int64], cells: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Sum of `hits` for each distinct (cell, network), from rows in ascending order of networks.
-
-    cell int32[n] in 0 .. cells - 1, network int32[n] not negative, hits int64[n]. Returns the distinct cells, networks
-    and their sums, in ascending order of networks. One pass, since a cell needs to know only whom it saw last. The
-    columns are used up: the results are views of their beginnings.
-    """
-    if cell.size and not (cell.min() >= 0 and cell.max() < cells):
-        raise ValueError(f"cells are in {cell.min()} .. {cell.max()}, expected 0 .. {cells - 1}")
-    if not compiled():
-        ids, first = _group_plainly((cell.astype(np.uint64) << np.uint64(32)) | network.astype(np.uint64))
-        return cell[first], network[first], sum_by(ids, len(first), hits)
-    from transforms.kernels import hash_groups
-
-    rows = _usable(cell, np.int32), _usable(network, np.int32), _usable(hits, np.int64)
-    count = hash_groups.add_up(*rows, cells)
-    return rows[0][:count], rows[1][:count], rows[2][:count]
-
-
 def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Positions of the rows of each group, group by group, in the order of the rows: a stable counting sort.
 
@@ -138,7 +125,7 @@ def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], ND
     from transforms.kernels import hash_groups
 
     order = np.empty(ids.size, np.int32)
-    hash_groups.place(_usable(ids, np.int32), bounds[:-1].copy(), order)
+    hash_groups.place(usable(ids, np.int32), bounds[:-1].copy(), order)
     return order, bounds
 
 
@@ -160,9 +147,10 @@ def distinct_by(
     if compiled():
         from transforms.kernels import hash_groups
 
-        members, rows, offsets = _usable(members, np.int32), _usable(rows, np.int32), _usable(offsets, np.int32)
-        seen, ids = _usable(seen, np.int32), _usable(ids, np.int32)
-        hash_groups.distinct_by(members, _usable(bounds, np.int64), rows, offsets, seen, ids, counts)
+        members, rows, offsets = usable(members, np.int32), usable(rows, np.int32), usable(offsets, np.int32)
+        seen, ids = usable(seen, np.int32), usable(ids, np.int32)
+        last = np.full(ids.size, -1, np.int64)
+        hash_groups.distinct_by(members, usable(bounds, np.int64), rows, offsets, seen, ids, last, counts)
         return counts
     for g, (start, stop) in enumerate(pairwise(bounds.tolist())):
         there = [row for row in rows[members[start:stop]].tolist() if row >= 0]
@@ -181,7 +169,7 @@ def keep_least(into: NDArray[np.uint64], ids: NDArray[np.int32], values: NDArray
     if compiled():
         from transforms.kernels import hash_groups
 
-        hash_groups.keep_least(into, _usable(ids, np.int32), _usable(values, np.uint64))
+        hash_groups.keep_least(into, usable(ids, np.int32), usable(values, np.uint64))
         return
     width = into.shape[1]
     for id_, row in zip(ids.tolist(), values.tolist(), strict=True):
@@ -189,6 +177,6 @@ def keep_least(into: NDArray[np.uint64], ids: NDArray[np.int32], values: NDArray
         into[id_] = [*least, *[NO_VALUE] * (width - len(least))]
 
 
-def _usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
+def usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
     """The array as kernels were compiled for: contiguous, writable, of that type (else they would compile again)."""
     return np.require(values, kind, ["C", "A", "W"])

@@ -19,38 +19,44 @@ def _slot(key: np.uint64, seed: np.uint64, mask: np.uint64) -> np.uint64:
 
 
 @kernel
-def group(keys: Words, seed: np.uint64, ids: NDArray[np.int32], first: NDArray[np.int64]) -> int:
-    """Number of each key among the distinct keys, in order of first appearance, and the row where each was first.
+def group(
+    keys: Words, seed: np.uint64, held: Words, table: NDArray[np.int32], ids: NDArray[np.int32],
+    first: NDArray[np.int64], row: int, count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Number of each key from `row` on among the distinct keys, in order of first appearance, and the row of the first.
 
-    ids int32[n] and first int64[n] are written; returns how many of `first` are used. A slot holds the key beside its
-    number, so that a probe is one look into memory.
+    ids int32[n] and first int64[n] are written. Returns (row, count): the row at which the table was half full, or how
+    many rows there are, and how many of `first` are used. A slot of the table (held uint64, table int32, -1 for none; a
+    power of two of them) has the key beside its number, so that a probe is one look into memory.
     """
-    held, table = np.empty(4096, np.uint64), np.full(4096, -1, np.int32)
     mask = U(table.size - 1)
-    count = 0
-    for r in range(keys.size):
+    for r in range(row, keys.size):
         key = keys[r]
         slot = _slot(key, seed, mask)
         while table[slot] >= 0 and held[slot] != key:
             slot = (slot + U(1)) & mask
-        if table[slot] >= 0:
-            ids[r] = table[slot]
-            continue
-        held[slot], table[slot] = key, count
-        first[count] = r
-        ids[r] = count
-        count += 1
-        if 2 * count > table.size:
-            slots = table.size * (4 if table.size < 1 << 18 else 2)  # large tables grow with care for memory
-            held, table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
-            mask = U(table.size - 1)
-            for g in range(count):
-                key = keys[first[g]]
-                slot = _slot(key, seed, mask)
-                while table[slot] >= 0:
-                    slot = (slot + U(1)) & mask
-                held[slot], table[slot] = key, g
-    return count
+        if table[slot] < 0:
+            if 2 * (count + 1) > table.size:
+                return r, count
+            held[slot], table[slot] = key, count
+            first[count] = r
+            count += 1
+        ids[r] = table[slot]
+    return keys.size, count
+
+
+@kernel
+def regroup(
+    keys: Words, seed: np.uint64, held: Words, table: NDArray[np.int32], first: NDArray[np.int64], count: int
+) -> None:
+    """Fill an empty table with the groups so far."""
+    mask = U(table.size - 1)
+    for g in range(count):
+        key = keys[first[g]]
+        slot = _slot(key, seed, mask)
+        while table[slot] >= 0:
+            slot = (slot + U(1)) & mask
+        held[slot], table[slot] = key, g
 
 
 @kernel
@@ -93,31 +99,11 @@ def sum_by(ids: NDArray[np.int32], values: NDArray[np.int64], sums: NDArray[np.i
 
 
 @kernel
-def add_up(cell: NDArray[np.int32], network: NDArray[np.int32], hits: NDArray[np.int64], cells: int) -> int:
-    """Sum of hits for each (cell, network), from rows in ascending order of networks; returns how many there are.
-
-    The sums are written to the beginning of the three columns: never past the row that was read last.
-    """
-    last, at = np.full(cells, -1, np.int32), np.empty(cells, np.int64)
-    count = 0
-    for r in range(cell.size):
-        c, n = cell[r], network[r]
-        if last[c] == n:
-            hits[at[c]] += hits[r]
-        else:
-            last[c], at[c] = n, count
-            cell[count], network[count], hits[count] = c, n, hits[r]
-            count += 1
-    return count
-
-
-@kernel
 def distinct_by(
     members: NDArray[np.int32], bounds: NDArray[np.int64], rows: NDArray[np.int32], offsets: NDArray[np.int32],
-    seen: NDArray[np.int32], ids: NDArray[np.int32], counts: NDArray[np.int64],
+    seen: NDArray[np.int32], ids: NDArray[np.int32], last: NDArray[np.int64], counts: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Distinct ids behind each group of cells, as `group.distinct_by` says: each id remembers the group that saw it last."""
-    last = np.full(ids.size, -1, np.int64)
     for g in range(counts.size):
         for m in range(bounds[g], bounds[g + 1]):
             row = rows[members[m]]

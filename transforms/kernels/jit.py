@@ -36,7 +36,9 @@ def cache_folder() -> Path | None:
 _FOLDER = cache_folder()
 _njit: Any = numba.njit
 _config: Any = config
-_OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy"}
+# _nrt: no counting of references, which took two thirds of the time of a scan. Kernels therefore make no arrays: those that
+# they are given are held by the caller.
+_OPTIONS = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
 
 
 def kernel(function: Function) -> Function:

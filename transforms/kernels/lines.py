@@ -73,12 +73,12 @@ class Json:
         if not compiled():
             rows.refuse_all(block)
             return
-        from transforms.kernels.scan_json import scan_json
+        from transforms.kernels.scan_json import scan_json, work
 
         text = block.text[: block.size]
         highest = 255 if text.max(initial=0) < 128 or is_utf8(text.tobytes()) else 127
         careful = highest < 255 or int(np.count_nonzero(text < 32)) > int(np.count_nonzero(text == 10))
-        rows.fill(block, scan_json, *self._given, careful, highest, self._longest)
+        rows.fill(block, scan_json, *self._given, careful, highest, self._longest, *work(self._given[2].size))
 
 
 class Entries:

@@ -31,15 +31,15 @@ Spans = NDArray[np.int32]
 
 
 @part
-def _stands(words: Words, i: int, literal: Words, length: int) -> bool:
-    """Whether the literal (as words, `length` bytes) is at byte `i`."""
+def _stands(words: Words, i: int, literals: Words, f: int, length: int) -> bool:
+    """Whether the literal of number `f`, of `length` bytes, is at byte `i`."""
     k = 0
     while length > 8:
-        if load(words, i + 8 * k) != literal[k]:
+        if load(words, i + 8 * k) != literals[f, k]:
             return False
         k += 1
         length -= 8
-    return bool(length == 0 or head(load(words, i + 8 * k), length) == literal[k])
+    return bool(length == 0 or head(load(words, i + 8 * k), length) == literals[f, k])
 
 
 @part
@@ -52,11 +52,13 @@ def _quoted_end(words: Words, text: Text, i: int) -> int:
 
 
 @part
-def _lazy_end(words: Words, text: Text, start: int, literal: Words, length: int, flags: int, longest: int) -> int:
+def _lazy_end(
+    words: Words, text: Text, start: int, literals: Words, f: int, length: int, flags: int, longest: int
+) -> int:
     """End of a user name, or -1."""
-    first = U(EACH) * (literal[0] & U(255))
+    first = U(EACH) * (literals[f, 0] & U(255))
     i = find(words, start, first, NEWLINE)
-    while text[i] != _LF and i - start <= longest and not _stands(words, i, literal, length):
+    while text[i] != _LF and i - start <= longest and not _stands(words, i, literals, f, length):
         i = find(words, i + 1, first, NEWLINE)
     if i - start > longest:
         return -1
@@ -141,12 +143,12 @@ def _fields(
             if (
                 flags & COLLAPSE
                 and text[i - plan[f - 1, 2] - 1] != _DASH
-                and _stands(words, i, literals[plan.shape[0]], length - 1)
+                and _stands(words, i, literals, plan.shape[0], length - 1)
             ):
                 starts[f, row], lens[f, row] = i, 0
                 i += length - 1
                 continue
-            i = _lazy_end(words, text, i, literals[f], length, flags, longest_user)
+            i = _lazy_end(words, text, i, literals, f, length, flags, longest_user)
             if i < 0:
                 return False, start
         elif mode == FIXED:
@@ -157,7 +159,7 @@ def _fields(
             i = _list_end(words, text, i)
         else:
             i = _line_end(words, text, i, mode)
-        if not _stands(words, i, literals[f], length):
+        if not _stands(words, i, literals, f, length):
             return False, i
         if flags & CLIENT and (i == start or (i == start + 1 and text[start] == _DASH)):
             return False, i
@@ -192,7 +194,7 @@ def scan(
     while i < size:
         begin = i
         line_starts[row] = begin
-        good = _stands(words, i, literals[fields + 1], lead_length)
+        good = _stands(words, i, literals, fields + 1, lead_length)
         if good:
             good, i = _fields(words, text, i + lead_length, row, plan, literals, starts, lens, longest_user)
         end = _tail(text, i) if good else -1

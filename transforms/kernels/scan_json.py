@@ -125,6 +125,14 @@ def _walk(
             depth -= 1
 
 
+def work(nodes: int) -> tuple[Ints, Ints, Ints, Ints, Words, Ints]:
+    """What `scan_json` writes on while it scans a block, for a tree of so many nodes."""
+    return (
+        np.zeros((DEEPEST, 3), np.int64), np.zeros(nodes + 1, np.int64), np.zeros((MOST_VALUES, 4), np.int64),
+        np.zeros((NODES, 6), np.int64), np.zeros(WORDS, np.uint64), np.array([1, 0]),
+    )  # fmt: skip
+
+
 @kernel
 def scan_json(
     words: Words,
@@ -136,6 +144,12 @@ def scan_json(
     careful: bool,
     highest: int,
     longest: int,
+    stack: Ints,
+    seen: Ints,
+    trace: Ints,
+    nodes: Ints,
+    arena: Words,
+    used: Ints,
     starts: Spans,
     lens: Spans,
     line_starts: Spans,
@@ -146,12 +160,9 @@ def scan_json(
     edges int64[edges, 5]: the tree of paths: node, place of the key in `names` (or the number of an entry), its length
     (-1: an entry), node below, slot (-1: none ends here), sorted by node; firsts int64[nodes + 1]: the first of each node.
     A length of -1 in `lens`: not there, null, or no scalar.
-    `careful`: bytes below 32 or above `highest` may be in strings, and are looked for.
+    `careful`: bytes below 32 or above `highest` may be in strings, and are looked for. stack .. used: see `work`.
     """
     i, row, count = signed(0), signed(0), signed(0)
-    stack, seen = np.zeros((DEEPEST, 3), np.int64), np.zeros(firsts.size, np.int64)
-    trace, nodes = np.zeros((MOST_VALUES, 4), np.int64), np.zeros((NODES, 6), np.int64)
-    arena, used = np.zeros(WORDS, np.uint64), np.array([1, 0])
     while i < size:
         begin = i
         line_starts[row] = begin

@@ -1,0 +1,61 @@
+"""The kernels behind transforms.kernels.lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.kernels.jit import kernel
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+
+
+@kernel
+def collect(
+    cell: Int32, network: Int32, at: Int64, last: Int32, place: Int32, offsets: Int32, seen: Int32, hits: Int64
+) -> None:
+    """`lists.collect`: a counting sort by cell, then each network remembers the cell that saw it last, and where.
+
+    `at` int64[cells] starts where the cells start. The lists are written to the beginnings of `seen` and `hits`: never
+    past what was read last.
+    """
+    for r in range(cell.size):
+        c = cell[r]
+        seen[at[c]] = network[r]
+        at[c] += 1
+    count = begin = 0
+    for c in range(at.size):
+        for s in range(begin, at[c]):
+            n = seen[s]
+            if n < 0:
+                continue
+            if last[n] == c:
+                hits[place[n]] += 1
+                continue
+            last[n], place[n] = c, count
+            seen[count], hits[count] = n, 1
+            count += 1
+        begin = at[c]
+        offsets[c + 1] = count
+
+
+@kernel
+def union(
+    rows: Int32, bounds: Int64, offsets: Int64, seen: Int32, hits: Int64, ids: Int32, last: Int32, place: Int32,
+    new_offsets: Int32, new_seen: Int32, new_hits: Int64,
+) -> None:  # fmt: skip
+    """`lists.union`: each network remembers the group that saw it last, and where."""
+    count = 0
+    for g in range(bounds.size - 1):
+        for m in range(bounds[g], bounds[g + 1]):
+            row = rows[m]
+            for s in range(offsets[row], offsets[row + 1]):
+                n = ids[seen[s]]
+                if last[n] == g:
+                    new_hits[place[n]] += hits[s]
+                    continue
+                last[n], place[n] = g, count
+                new_seen[count], new_hits[count] = n, hits[s]
+                count += 1
+        new_offsets[g + 1] = count

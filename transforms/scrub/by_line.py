@@ -13,10 +13,10 @@ from transforms.parsers.families import next_header, readers, readers_behind
 from transforms.parsers.json_lines import JsonReader
 from transforms.parsers.labelled import LabelledReader
 from transforms.parsers.layout import Layout
-from transforms.parsers.reader import LONGEST_LINE, Read, Reader
+from transforms.parsers.reader import LONGEST_LINE, UNREAD, Read, Reader
 from transforms.parsers.text import reject
 from transforms.scrub.columns import Treatments
-from transforms.scrub.delimited import DelimitedLine
+from transforms.scrub.delimited import DelimitedLine, version_line
 from transforms.scrub.family import Puts
 from transforms.scrub.json_lines import JsonLine
 from transforms.scrub.labelled import LabelledLine
@@ -119,14 +119,16 @@ class LineRewriter:
             header = next_header(self._headed, self._header, line + b"\n")
             if header != self._header:
                 self._behind(header)
-        for form in self._inner.all:
-            if form.reader.is_directive(line):
+            if self._is_header(line):
                 accounts.skipped["directive"] += 1
-                return form.puts.header(line) if isinstance(form.puts, DelimitedLine) else None
-        if self._headed is not None and not self._inner.all and line.startswith(b"#"):
-            accounts.skipped["directive"] += 1
-            return None
+                writer = self._inner.all[0].puts if self._inner.all else None
+                return writer.header(line) if isinstance(writer, DelimitedLine) else version_line(line)
         return self._inside(line, accounts) if self._outer else self._event(self._inner, line, accounts)
+
+    def _is_header(self, line: bytes) -> bool:
+        """Whether a line says something of the columns of a file that names them."""
+        known = [form.reader for form in self._inner.all] or [UNREAD]
+        return any(reader.is_directive(line) for reader in known)
 
     def _behind(self, header: bytes) -> None:
         """Read by a header line from here on."""

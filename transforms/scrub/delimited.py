@@ -53,7 +53,7 @@ class DelimitedLine:
     def header(self, line: bytes) -> bytes | None:
         """A line that is no event: names of columns, `x-dropped-N` for those that are not declared; a version; no other."""
         if self._reader.header == "fields" and not line.startswith(FIELDS):
-            return line.rstrip(b"\r") if _VERSION.match(line) else None
+            return version_line(line)
         known = [slot >= 0 for slot in self._reader.slots]
         names = [
             name.encode() if is_known else b"x-dropped-%d" % at
@@ -64,6 +64,11 @@ class DelimitedLine:
             return self._separator.join(quote + name + quote for name in names)
         between = b"\t" if b"\t" in line else b" "
         return FIELDS + b" " + between.join(names)
+
+
+def version_line(line: bytes) -> bytes | None:
+    """A # line of W3C logs that says of which version they are; None for any other: remarks and dates are free text."""
+    return line.rstrip(b"\r") if _VERSION.match(line) else None
 
 
 def _hex(byte: bytes) -> bytes:

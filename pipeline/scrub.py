@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.chosen import HEAD, chosen_database, chosen_policy
 from pipeline.live import Feed, Live
 from pipeline.options import Wanted
+from pipeline.rejects import refuse_rejects
 from pipeline.source import Input, Read, find, head
 from schemas import load
 from schemas.policy import Policy
@@ -56,7 +57,7 @@ def scrub(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(summary(total), file=sys.stderr)
     if not live:
-        refuse_many_rejects(total, options.max_reject_rate)
+        refuse_rejects(total.parsed, total.rejected, options.max_reject_rate)
     return 0
 
 
@@ -152,17 +153,6 @@ def to_stdout(inputs: Sequence[Input], scrubber: Scrubber) -> Accounts:
                 out.write(lines)
             adding.add(total, chunk.accounts)
     return total
-
-
-def refuse_many_rejects(total: Accounts, limit: float) -> None:
-    """Raise Trouble E305 where too many lines were dropped."""
-    dropped = total.rejected.total()
-    if dropped > limit * total.lines:
-        raise Trouble(
-            "E305",
-            f"{dropped:,} of {total.lines:,} lines were dropped ({dropped / total.lines:.1%}), more than"
-            f" --max-reject-rate {limit}: the format is probably another one",
-        )
 
 
 def summary(total: Accounts) -> str:

@@ -156,6 +156,25 @@ def test_line_by_line_and_by_columns_write_the_same(name: str, treatment: str) -
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "time", "days"),
+    [
+        ("clicks", "ip", "198.51.100.7", "time", ["2026-11-18T10:20:30Z", "2026-11-18T23:59:59Z", "2026-11-19T00:00:00Z"]),
+        ("umami", "session_id", "6f1c2d", "created_at", ["2026-11-18 10:20:30", "2026-11-18 23:59:59", "2026-11-19 00:00:00"]),
+    ],
+)  # fmt: skip
+def test_two_days_are_unlinkable(name: str, key: str, value: str, time: str, days: list[str]) -> None:
+    """Addresses, and visitors where there are none, have a token that is another each day, in each scrub, and not theirs."""
+    more = {"clicks": {"link": "7"}, "umami": {"event_type": 1, "url_path": "/"}}[name]
+    lines = b"".join(json.dumps({key: value, time: day, **more}).encode() + b"\n" for day in days)
+    first, second = (
+        [json.loads(line)[key] for line in scrubbed(lines, name, "hash")[0].splitlines()] for _ in range(2)
+    )
+    assert first[0] == first[1] != first[2] and not set(first) & {*second, value}
+    shown = {json.loads(line)[key] for line in scrubbed(lines, name, "truncate")[0].splitlines()}
+    assert shown == {"198.51.100.0" if name == "clicks" else "-"}
+
+
 # ---- by other readers than ours -------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bench import presets
 from bench.people import ENCODINGS, KINDS, OTHERS, WORDS, values
 from schemas.policy import Site
 from transforms.detectors import UNREADABLE, detectors, found
@@ -156,6 +157,7 @@ def report(data: Path | None) -> Sequence[str]:
         lines += drawn("Detectors alone, value of a parameter", detected)
         lines += drawn("Nothing left of a parameter (policy and detectors, before k)", parameter)
         lines += drawn("Nothing left of a path segment (policy and detectors, before k)", path)
+    lines += presets.table()
     if data is not None:
         lines += corpus(data / "corpora" / "pii_in_urls.json")
         lines += false_flags(data / "logs" / "elastic_apache" / "access.log")

@@ -15,6 +15,7 @@ from pipeline import conservation, publish, sink
 from pipeline.entry import FileRead, Period
 from pipeline.job import InputDigest, Job
 from pipeline.ledger import Ledger
+from pipeline.rejects import refuse_rejects
 from pipeline.sink import Staged
 from schemas.stages import Accounts
 from schemas.trouble import Trouble, only_codes
@@ -143,15 +144,8 @@ def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
     for one in staged:
         written[one.table] += one.events
     conservation.check(record, written)
-    rejected = sum(record["rejected"].values())
-    read = record["parsed"] + rejected
-    if read and rejected / read > job.max_reject_rate:
-        raise Trouble(
-            "E305",
-            f"{rejected:,} of {read:,} lines were rejected ({rejected / read:.1%}), more than --max-reject-rate"
-            f" {job.max_reject_rate:g} allows; nothing was published."
-            f" Is --format right? Their shapes are in {job.root}/internal/runs/{job.run_id}/run.json",
-        )
+    shapes = f"their shapes are in {job.root}/internal/runs/{job.run_id}/run.json"
+    refuse_rejects(record["parsed"], record["rejected"], job.max_reject_rate, f"; nothing was published, {shapes}")
 
 
 def moved(source: InputDigest) -> bool:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, sync_folders, write_whole
 from pipeline.entry import FOLDERS
+from pipeline.rejects import refuse_rejects
 from pipeline.source import Input
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from schemas.trouble import Trouble
@@ -91,7 +92,7 @@ def write_events(
     output: Path, inputs: Sequence[Input], scrubber: Scrubber, countries: Countries, max_reject_rate: float
 ) -> Accounts:
     """events-00000.parquet and so on, one an input, in the order of its lines. Raises Trouble; then nothing is there."""
-    from pipeline.scrub import chunks, refuse_many_rejects
+    from pipeline.scrub import chunks
 
     bench = Bench(scrubber.policy, scrubber.site, countries, secrets.token_bytes(32))
     total = Accounts()
@@ -108,7 +109,7 @@ def write_events(
                             adding.add(total, events.accounts)
             except OSError as error:
                 raise Trouble("E104", f"{output} cannot be written to: {error.strerror}") from None
-        refuse_many_rejects(total, max_reject_rate)
+        refuse_rejects(total.parsed, total.rejected, max_reject_rate)
     return total
 
 

@@ -12,6 +12,7 @@ from pipeline.chosen import chosen_database, chosen_formats, chosen_policy
 from pipeline.options import Wanted
 from pipeline.progress import Progress
 from pipeline.proposed import record_of, toml_of
+from pipeline.rejects import refuse_rejects
 from pipeline.source import CHUNK, Input, Read, find, plan
 from schemas import load
 from schemas.load import DeclarationError, Format
@@ -50,7 +51,7 @@ def learn(wanted: Wanted, bounds: Bounds | None = None, threshold: Threshold | N
     survey = Survey(policy, bounds)
     with only_codes():
         accounts = scan(wanted, policy, formats, inputs, names, bench, survey)
-        refuse_rejects(accounts, wanted.max_reject_rate)
+        refuse_rejects(accounts.parsed, accounts.rejected, wanted.max_reject_rate)
         threshold = threshold or Threshold(policy.k)
         counts = Counts(survey, threshold.k)
         proposals = [propose(counts, at, site, threshold) for at, site in enumerate(policy.all_sites)]
@@ -79,15 +80,6 @@ def scan(
     finally:
         progress.clear()
     return total
-
-
-def refuse_rejects(accounts: Accounts, rate: float) -> None:
-    """Refuse a log of which too little could be read. Raises Trouble E305."""
-    rejected = sum(accounts.rejected.values())
-    read = accounts.parsed + rejected
-    if read and rejected / read > rate:
-        share = f"{rejected:,} of {read:,} lines were rejected ({rejected / read:.1%})"
-        raise Trouble("E305", f"{share}, more than --max-reject-rate {rate:g} allows. Is --format right?")
 
 
 def told(wanted: Wanted, learned: Learned) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.chosen import HEAD, chosen_database, chosen_policy
 from pipeline.live import Feed, Live
 from pipeline.options import Wanted
+from pipeline.rejects import refuse_rejects
 from pipeline.source import Input, Read, find, head
 from schemas import load
 from schemas.policy import Policy
@@ -24,8 +25,9 @@ from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.families import check, readers
 from transforms.scrub.addresses import DayKeys
+from transforms.scrub.by_line import LineRewriter
 from transforms.scrub.columns import NOTED, Treatments
-from transforms.scrub.family import Directive
+from transforms.scrub.family import UNDECLARED, Directive
 from transforms.scrub.lines import Rewriter
 
 SHAPES = 3  # shapes of dropped lines that the summary shows
@@ -39,7 +41,7 @@ def scrub(options: argparse.Namespace) -> int:
     treatment = options.ip or policy.ip.treatment
     if not options.quiet:
         print(WARNING, file=sys.stderr)
-    scrubber = Scrubber(policy, options.site, treatment, options.format or policy.format, options.output is not None)
+    scrubber = Scrubber(policy, options.site, treatment, options.format or policy.format)
     live = list(options.inputs) in ([], ["-"])
     if options.output is not None:
         from pipeline.events import write_events
@@ -55,34 +57,26 @@ def scrub(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(summary(total), file=sys.stderr)
     if not live:
-        refuse_many_rejects(total, options.max_reject_rate)
+        refuse_rejects(total.parsed, total.rejected, options.max_reject_rate)
     return 0
 
 
 class Scrubber:
-    """The rewriters of the formats that were met, with one set of treatments and keys.
+    """The rewriters of the formats that were met, with one set of treatments and keys."""
 
-    Lines can be written anew in formats that are a server's directive; `events` can come of any.
-    """
-
-    def __init__(self, policy: Policy, site: str | None, treatment: str, asked: str, events: bool = False) -> None:
+    def __init__(self, policy: Policy, site: str | None, treatment: str, asked: str) -> None:
         self.policy, self.site, self.keys = policy, site, DayKeys()
         self.treatments = Treatments(policy, site, treatment, self.keys)
-        known = {**load.formats(), **policy.formats}
-        if asked != "auto" and not set(re.split("[/+]", asked)) <= set(known):
-            known, asked = {"(given)": load.Format("(given)", "", "", asked)}, "(given)"
+        self.formats = {**load.formats(), **policy.formats}
+        if asked != "auto" and not set(re.split("[/+]", asked)) <= set(self.formats):
+            self.formats, asked = {"(given)": load.Format("(given)", "", "", asked)}, "(given)"
         self._asked = asked
         try:
-            self.formats = {name: one for name, one in known.items() if events or is_writable(one)}
             if asked != "auto":
-                check(asked, known)
+                check(asked, self.formats)
         except DirectiveError as error:
             raise Trouble("E201", f"--format: {error}") from None
-        if asked != "auto" and not set(re.split("[/+]", asked)) <= set(self.formats):
-            raise Trouble(
-                "E201", f"--format {asked}: lines of it cannot be written anew yet; --output DIR makes events of it"
-            )
-        self._rewriters: dict[str, Rewriter] = {}
+        self._rewriters: dict[str, Rewriter | LineRewriter] = {}
         self.parse = Parse(policy, load.fields(), self.formats)
         calls.warm()
         writing.warm()
@@ -95,11 +89,17 @@ class Scrubber:
 
     def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
         """The lines of a chunk, scrubbed, in blocks."""
-        name = chunk.format.partition("+")[0]  # of a mixture the first: in turns, lines would lose their order
-        if name not in self._rewriters:
-            (reader,) = readers(self.formats[name])
-            self._rewriters[name] = Rewriter(Directive(self.parse.parser(reader)), self.treatments)
-        return self._rewriters[name].rewrite(chunk)
+        if chunk.format not in self._rewriters:
+            self._rewriters[chunk.format] = self._rewriter(chunk.format)
+        return self._rewriters[chunk.format].rewrite(chunk)
+
+    def _rewriter(self, made: str) -> Rewriter | LineRewriter:
+        """By columns where a server's directive says all; line by line for other families, mixtures and envelopes."""
+        format = self.formats.get(made)
+        if format is not None and is_by_column(format):
+            (reader,) = readers(format)
+            return Rewriter(Directive(self.parse.parser(reader)), self.treatments)
+        return LineRewriter(made, self.formats, self.treatments)
 
     def forget(self) -> None:
         """A new day: other keys, and nothing that was remembered under the old ones."""
@@ -108,8 +108,8 @@ class Scrubber:
             rewriter.forget()
 
 
-def is_writable(format: load.Format) -> bool:
-    """Whether scrub can write lines of a format: a server's directive, with times that it knows how to cut to the second."""
+def is_by_column(format: load.Format) -> bool:
+    """Whether lines can be written by columns: a server's directive, with times that are known to be cut to the second."""
     if format.family != "directive":
         return False
     (reader,) = readers(format)
@@ -155,17 +155,6 @@ def to_stdout(inputs: Sequence[Input], scrubber: Scrubber) -> Accounts:
     return total
 
 
-def refuse_many_rejects(total: Accounts, limit: float) -> None:
-    """Raise Trouble E305 where too many lines were dropped."""
-    dropped = total.rejected.total()
-    if dropped > limit * total.lines:
-        raise Trouble(
-            "E305",
-            f"{dropped:,} of {total.lines:,} lines were dropped ({dropped / total.lines:.1%}), more than"
-            f" --max-reject-rate {limit}: the format is probably another one",
-        )
-
-
 def summary(total: Accounts) -> str:
     """What was done, for a person."""
     dropped = ", ".join(f"{reason} {count:,}" for reason, count in (total.rejected + total.skipped).items())
@@ -175,4 +164,6 @@ def summary(total: Accounts) -> str:
     lines += [f"  {reason} x{count}: {shape}" for (reason, shape), count in total.shapes.most_common(SHAPES)]
     if count := total.noted[NOTED]:
         lines.append(f"  {count:,} clients were no address (a host name, or malformed) and are written as 0.0.0.0")
+    if count := total.noted[UNDECLARED]:
+        lines.append(f"  {count:,} values whose key, label or column the format does not declare were left out")
     return "\n".join(lines)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.policy import Site, make_policy
 from schemas.site import read_preset
+from transforms.detectors import found
+from transforms.reading import read
 from transforms.treatments import route
 
 PRESETS = sorted(file.stem for file in (Path(__file__).parents[1] / "schemas" / "presets").glob("*.toml"))
@@ -278,3 +280,41 @@ def test_no_value_of_a_declared_route_survives(preset: str, data: st.DataObject,
     found = routed(f"{url}?{name}={value}&{value}={value}", SITES[preset])
     if found.partition("?")[0] in SITES[preset].routes:
         assert not re.search(r"zq|90210|9f8a", found, re.IGNORECASE)
+
+
+# ---- flags ------------------------------------------------------------------------------------------------------------
+
+
+def flagged(target: str) -> frozenset[str]:
+    """What detectors find in an address."""
+    return found(read(target.encode(), "target"))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_detectors_leave_the_presets_own_pages_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under 2 % of the routes without slots are flagged, and no parameter with a value; more are, where pages of everybody
+    are not known."""
+    one = read_preset(name, name)
+    pages = [each.text for each in one.routes if "{" not in each.text] + [each.path for each in one.endpoints]
+    assert sum(map(bool, map(flagged, pages))) < 0.02 * len(pages)
+    enums = [(key, kind) for each in one.routes for key, kind in each.parameters.items() if isinstance(kind, tuple)]
+    assert [value for key, kind in enums for value in kind if flagged(f"/?{key}={value}")] == []
+    if name == "whmcs":
+        monkeypatch.setattr("transforms.reading.pages", frozenset)
+        assert sum(map(bool, map(flagged, pages))) > 0.02 * len(pages)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/password/reset/redeem/zqsecret",
+        "/user/verify/zqsecret",
+        "/account/users/zqjohanna",
+        "/login/zqjohanna",
+        "/domain/check/zqmueller",
+        "/author/zqjohanna/feed/",
+    ],
+)
+def test_what_stands_behind_a_page_of_everybody_is_still_told(target: str) -> None:
+    """The segment in front of such a page tells what the one behind it is."""
+    assert flagged(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import select
 import signal
@@ -262,23 +263,17 @@ def test_events(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     )
 
 
-def test_events_of_a_format_that_is_not_written_anew(
-    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """JSON lines become events; as lines they are refused, and nothing is passed through."""
+def test_json_lines_and_events_of_them(root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """JSON lines come out as JSON lines, whether the format is named or found; --output makes events of them."""
     log = root / "sample_logs" / "nginx_json" / "input.log"
-    if not log.exists():
-        log = tmp_path / "json.log"
-        log.write_text(
-            '{"time_iso8601": "2026-11-18T10:20:30+00:00", "remote_addr": "198.51.100.7", "request_uri": "/kb/setup?q=maxine",'
-            ' "request_method": "GET", "status": "200", "body_bytes_sent": "5", "http_user_agent": "maxine"}\n'
-        )
-    assert main(["scrub", str(log), "--format", "nginx_json", "--quiet", "--output", str(tmp_path / "events")]) == 0
-    assert pq.read_table(tmp_path / "events" / "events-00000.parquet").num_rows > 0
-    assert main(["scrub", str(log), "--format", "nginx_json", "--quiet"]) == 2
-    assert main(["scrub", str(log), "--quiet"]) == 3
-    out, messages = capfd.readouterr()
-    assert out == "" and "cannot be written anew" in messages and "maxine" not in messages
+    assert main(["scrub", str(log), "--quiet", "--output", str(tmp_path / "events")]) == 0
+    assert pq.read_table(tmp_path / "events" / "events-00000.parquet").num_rows == 106
+    for more in (["--format", "nginx_json"], []):
+        assert main(["scrub", str(log), "--ip", "drop", *more]) == 0
+        out, messages = capfd.readouterr()
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert len(lines) == 106 and {line["remote_addr"] for line in lines} == {"0.0.0.0", "::"}
+        assert "does not declare were left out" in messages
 
 
 def test_events_never_lie_in_a_release(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

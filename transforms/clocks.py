@@ -75,6 +75,15 @@ def parts(pattern: str, text: bytes) -> dict[str, bytes] | None:
     return None if match is None else match.groupdict()
 
 
+def cut_to_seconds(pattern: str, text: bytes) -> bytes:
+    """A time by the pattern with zeros for its fraction."""
+    match = _named(pattern).match(text)
+    if match is None or not match.groupdict().get("f"):
+        return text
+    start, stop = match.span("f")
+    return text[: start + 1] + b"0" * (stop - start - 1) + text[stop:]
+
+
 def value(pattern: str, text: bytes) -> int | None:
     """Seconds since the epoch, a fraction cut off; what the pattern lacks is that of 1970-01-01 00:00:00 UTC."""
     found = parts(pattern, text)

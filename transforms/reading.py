@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from transforms.canonical import LIMIT, decode, plain
+from transforms.telling import pages, told
 from transforms.wrappings import WRAPPINGS, Inner, TooMuch
 
 DEPTH = 6
@@ -139,16 +140,21 @@ def is_asset(segment: bytes) -> bool:
 
 
 def _path(path: bytes, by: str) -> Iterator[Piece]:
-    """Segments, each under the one before it, and their matrix parameters."""
+    """Segments, each under the one before it, and their matrix parameters.
+
+    A page of everybody is told nothing by what it stands behind, and what is behind it is told by that: in
+    /user/verify/x only the x may be somebody's, and is.
+    """
     before = ""
     for segment in path.split(b"/"):
         head, *matrix = segment.split(b";")
-        name = "" if is_asset(head) else before
+        is_page = head.decode("latin-1").lower() in pages()
+        name = "" if is_page or is_asset(head) else before
         yield name, head, f"{by} segment"
         if b"+" in head:  # some programs write a space so in a path too
             yield name, head.replace(b"+", b" "), f"{by} segment"
         yield from _query(b"&".join(matrix), f"{by} matrix")
-        before = (decode(head) or "")[:64] if head else before
+        before = before if not head or (is_page and told(before)) else (decode(head) or "")[:64]
 
 
 def _query(query: bytes, by: str) -> Iterator[Piece]:

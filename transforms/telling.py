@@ -37,6 +37,12 @@ def parents() -> frozenset[str]:
     return people()[0].union(*shipped("telling.toml")["parents"].values())
 
 
+@cache
+def pages() -> frozenset[str]:
+    """Path segments, in small letters, that are a page of everybody whatever they stand behind."""
+    return people()[1].union(shipped("telling.toml")["pages"]["behind"])
+
+
 def _squashed(name: str) -> str:
     return _SIGNS.sub("", name).casefold()
 

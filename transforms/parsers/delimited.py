@@ -20,7 +20,8 @@ _MOST = 512  # columns
 class DelimitedReader(NamedReader):
     """Values may be in double quotes, a quote in them doubled (RFC 4180), unless `quotes` says no.
 
-    All columns have to be in each line. Of the format's sources those that a header does not name are not there; columns that
+    `names` are the columns in their order, `slots` the number of the field that each of them is, -1 for none. All columns
+    have to be in each line. Of the format's sources those that a header does not name are not there; columns that
     no source names are stepped over.
     """
 
@@ -32,12 +33,12 @@ class DelimitedReader(NamedReader):
             raise DirectiveError(f"repeated: {repeated[0]} stands twice among the columns")
         super().__init__(replace(format, sources=tuple(one for one in format.sources if one.name in names)))
         at = {field.variable: i for i, field in enumerate(self.fields)}
-        self._slots = [at.get(name, -1) for name in names]
-        self._separator, self._header = format.separator.encode(), format.header
-        self._names = names
-        self._kernel = Delimited(self._separator, self._slots, format.quotes, LONGEST_LINE)
-        ends = rb" \t" if self._separator == b" " else re.escape(self._separator)
-        some = rb"+" if self._separator == b" " else rb"*"
+        self.slots = [at.get(name, -1) for name in names]
+        self.separator, self.header = format.separator.encode(), format.header
+        self.names = names
+        self._kernel = Delimited(self.separator, self.slots, format.quotes, LONGEST_LINE)
+        ends = rb" \t" if self.separator == b" " else re.escape(self.separator)
+        some = rb"+" if self.separator == b" " else rb"*"
         bare = rb"[^" + ends + rb"]" + some
         quoted = rb'"((?:[^"]|"")*)"(?=[' + ends + rb']|\Z)|(?!")'
         self.escapes = "quotes" if format.quotes else "none"
@@ -49,20 +50,20 @@ class DelimitedReader(NamedReader):
 
     def is_directive(self, line: bytes) -> bool:
         """A # line of W3C logs; the first line of a file with a header row."""
-        if self._header == "fields":
+        if self.header == "fields":
             return line.startswith(b"#")
-        return self._header == "row" and names_of("row", self._separator, line) == self._names
+        return self.header == "row" and names_of("row", self.separator, line) == self.names
 
     def read(self, line: bytes) -> Read | None:
         text = line.removesuffix(b"\r")
-        blanks = self._separator == b" "
+        blanks = self.separator == b" "
         if blanks:
             if text.startswith(b"#"):
                 return None
             text = text.rstrip(b" \t")
         spans: list[Span | None] = [None] * len(self.fields)
         i = 0
-        for column, slot in enumerate(self._slots):
+        for column, slot in enumerate(self.slots):
             if column and not blanks:
                 i += 1
             elif blanks:
@@ -73,7 +74,7 @@ class DelimitedReader(NamedReader):
             if slot >= 0:
                 spans[slot] = match.span(1) if match[1] is not None else match.span()
             i = match.end()
-            last = column == len(self._slots) - 1
+            last = column == len(self.slots) - 1
             if (i == len(text)) is not last:
                 return None
         return self.settled(line, spans)

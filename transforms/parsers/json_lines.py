@@ -16,7 +16,7 @@ from transforms.parsers.reader import LONGEST_LINE, Read, Span
 
 _BYTES = re.compile(rb"\[[ \t]*\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*[ \t]*\]")  # a text, byte by byte
 _STEP = re.compile(r"""(?:\A|\.)([^.\[\]"]+)|(?:\A|\.)"([^"]+)"|\[(\d{1,4})\]|\[(\w+)=([^\]"]+)\]""")
-_BLANKS = re.compile(rb"[ \t\r]*")
+_BLANKS = (b" ", b"\t", b"\r")
 _STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"')
 _SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 
@@ -191,5 +191,6 @@ class _NoJson(Exception):
 
 
 def _blank(line: bytes, i: int) -> int:
-    match = _BLANKS.match(line, i)
-    return match.end() if match else i
+    while line[i : i + 1] in _BLANKS:
+        i += 1
+    return i

@@ -77,6 +77,7 @@ class Field:
         return b"|".join(_pattern(kind) for kind in self.type.split("|"))
 
 
+@cache
 def is_typed(kind: str) -> bool:
     """Whether a type is that of numbers or times."""
     return all(one in PATTERNS or clocks.is_clock(one) for one in kind.split("|"))

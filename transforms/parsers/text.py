@@ -71,7 +71,7 @@ class TextParser:
         self._time = at.get("time", at.get("date"))
         kinds = [self.layout.fields[at[name]].type for name in ("time", "date") if name in at]
         self._zone = (
-            None if self.layout.zone == "UTC" or any(not _zoneless(kind) for kind in kinds) else self.layout.zone
+            None if self.layout.zone == "UTC" or any(not is_zoneless(kind) for kind in kinds) else self.layout.zone
         )
 
     def parse(self, chunk: Chunk, refused: list[bytes] | None = None) -> Events:
@@ -188,7 +188,7 @@ class TextParser:
     def _read_exactly(self, line: bytes, scanned: bool, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
         """Spans and values of a line that the kernel refused, or None with the reason counted."""
         if len(line) > LONGEST_LINE:
-            _reject(line, "too_long", accounts)
+            reject(line, "too_long", accounts)
             return None
         if not line.strip():
             accounts.skipped["blank"] += 1
@@ -201,7 +201,7 @@ class TextParser:
             refused.append(line)
             accounts.lines -= 1
         elif read is None:
-            _reject(line, "no_format", accounts)
+            reject(line, "no_format", accounts)
         return read
 
     def _columns(
@@ -287,7 +287,7 @@ def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
                 stop += SIZE
             stop += int(found[0]) + 1
             accounts.lines += 1
-            _reject(lines[start : start + LONGEST_LINE].tobytes(), "too_long", accounts)
+            reject(lines[start : start + LONGEST_LINE].tobytes(), "too_long", accounts)
         else:
             yield lines[start:stop]
         start = stop
@@ -302,7 +302,8 @@ def end_of_lines(text: NDArray[np.uint8]) -> int:
     return 0
 
 
-def _reject(line: bytes, reason: str, accounts: Accounts) -> None:
+def reject(line: bytes, reason: str, accounts: Accounts) -> None:
+    """Count a line that is not read, and its shape."""
     accounts.rejected[reason] += 1
     if accounts.shapes.total() < LONGEST_LIST:
         accounts.shapes[reason, shape(line)] += 1
@@ -315,7 +316,7 @@ def _widen(accounts: Accounts, file: int, times: Int64) -> None:
         accounts.edges[file] = (int(min(first, times.min())), int(max(last, times.max())))
 
 
-def _zoneless(kind: str) -> bool:
+def is_zoneless(kind: str) -> bool:
     """Whether times of a type say no zone."""
     return all("%" in one and "%z" not in one for one in kind.split("|"))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from socket import AF_INET6, inet_ntop
 
 from schemas.policy import Policy, Site
 from transforms.addresses import KEY_BYTES, Address, NetworkKey, canonical, forwarded_client
+from transforms.treatments.address import NOBODY
 
 TREATMENTS = ("truncate", "hash", "drop")
 NO_ADDRESS = b"0.0.0.0"
@@ -64,6 +66,13 @@ class Addresses:
     def quads(self, day: int, site: Site, quads: Iterable[int]) -> list[bytes]:
         """What is written for IPv4 addresses that stand alone, given as numbers."""
         return [self._write(day, site, Address(quad.to_bytes(4, "big"))) for quad in quads]
+
+    def visitor(self, day: int, site: Site, visitor: bytes) -> bytes:
+        """The same for an id that a collector gave a visitor: sixteen digits where addresses are hashed, else "-"."""
+        if not self.daily or visitor in NOBODY:
+            return b"-"
+        unit = blake2b(visitor, digest_size=32, person=b"visitor").digest()
+        return self._keys.of(day).token(site.name, unit, unit)[8:].hex().encode()
 
     def _hashed(self, day: int, site: Site, address: Address) -> bytes:
         """2001:db8::/64 (RFC 3849: documentation, never routed) with 64 bits of the network's keyed hash behind it.

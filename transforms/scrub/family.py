@@ -1,14 +1,15 @@
-"""What scrub needs to know of a family of formats: the fields of a line, the text around them, and how a value is put in."""
+"""What scrub needs to know of a family of formats: where values are, the text around them, and how a value is put in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.stages import Accounts, Chunk
 from transforms.kernels.calls import Block, Int32, Int64
 from transforms.kernels.modes import BARE, LAST, LAZY, WORD
 from transforms.parsers.layout import Layout
+from transforms.parsers.reader import Read
 from transforms.parsers.text import TextParser
 from transforms.scrub.quoting import without
 
@@ -16,7 +17,11 @@ Spans = tuple[Block, Int32, Int32, dict[int, Int64]]
 """A block, starts and lens int32[fields, rows] of its lines, and the values of typed fields."""
 
 NOTHING = b"-"
-_URLS = frozenset({"request", "target", "path", "query", "referrer"})
+UNDECLARED = "undeclared"
+"""What `accounts.noted` calls keys, labels and columns that the format does not declare."""
+
+URLS = frozenset({"request", "target", "path", "query", "referrer", "url", "location"})
+"""Columns in which a byte may be percent-encoded."""
 
 
 class Slot(NamedTuple):
@@ -38,6 +43,13 @@ class Family(Protocol):
 
     def fitting(self, slot: int, word: bytes) -> bytes:
         """The word as it may stand in the slot: escaped, or another that says nothing where it would not be read again."""
+
+
+class Puts(Protocol):
+    """A format of some family, line by line: where the words of a line are put."""
+
+    def put(self, line: bytes, read: Read, words: Sequence[bytes], accounts: Accounts) -> bytes:
+        """The line with a word for each field. What the format does not declare is left out, and noted as UNDECLARED."""
 
 
 class Directive:
@@ -64,6 +76,6 @@ class Directive:
         end = self._ends[slot]
         if end is None or end not in word:
             return word
-        if self.slots[slot].column in _URLS:
+        if self.slots[slot].column in URLS:
             return without(word, end)
         return NOTHING if end not in NOTHING else b""

@@ -22,7 +22,9 @@ INVALID_ADDRESS = "invalid_address"
 NO_VISITOR = "no_visitor"
 
 _LONGEST_NAME = 260
-_NOBODY = frozenset([b"-", b"0", b"null", b"undefined", b"(not set)", b"00000000-0000-0000-0000-000000000000"])
+NOBODY = frozenset([b"-", b"0", b"null", b"undefined", b"(not set)", b"00000000-0000-0000-0000-000000000000"])
+"""What collectors write for the id of a visitor that they do not know."""
+
 # A host name has a letter in its last label; 0x7f000001 is an address in a form that is not accepted.
 _HOST_NAME = re.compile(rb"(?!0[xX])[0-9A-Za-z._-]*[A-Za-z][0-9A-Za-z_-]*\.?(:[0-9]{1,5})?\Z")
 
@@ -63,7 +65,7 @@ class Treatment:
     def visitor(self, visitor: bytes | None, country: bytes | None, site: Site) -> tuple[bytes | None, str, str | None]:
         """The same for an event without an address: its visitor's id is network and neighbourhood (PRIVACY.md 1.2)."""
         named = country_named(country)
-        if not visitor or visitor in _NOBODY:
+        if not visitor or visitor in NOBODY:
             return None, named, NO_VISITOR
         # a digest of its own purpose: no id can be written that gives the token of an address
         unit = blake2b(visitor, digest_size=32, person=b"visitor").digest()

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class Scrubber:
                 "E201", f"--format {asked}: lines of it cannot be written anew yet; --output DIR makes events of it"
             )
         self._rewriters: dict[str, Rewriter] = {}
-        self.parse = Parse(policy, load.fields(), self.formats)
+        self.parse = Parse(policy, load.fields(), self.formats, int(time.time()))
         calls.warm()
         writing.warm()
 

@@ -44,7 +44,9 @@ def table(names: list[str], count: int, seed: int, newline: str = "\n") -> tuple
     return out.getvalue(), rows
 
 
-def read(tmp_path: Path, *texts: str, chunk_bytes: int = 1 << 20) -> tuple[list[dict[str, Any]], Counter[str], Counter[str]]:
+def read(
+    tmp_path: Path, *texts: str, chunk_bytes: int = 1 << 20
+) -> tuple[list[dict[str, Any]], Counter[str], Counter[str]]:
     """Rows, lines skipped and lines rejected, of files in the format; some of them one after the other."""
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.log").write_bytes(text.encode())

@@ -43,7 +43,9 @@ def read(name: str) -> tuple[str, list[dict[str, Any]]]:
     inputs = find((str(SAMPLES / name / "input.log"),))
     known, names = chosen_formats(Wanted(asked.inputs, asked.output, format=asked.format), Policy(), inputs)
     chunks = Read(formats=known)(iter(plan(inputs, names, 1 << 30, known)))
-    events = [row for one in Parse(Policy(), load.fields(), known)(chunks) for row in one.batch.to_pylist()]
+    events = [
+        row for one in Parse(Policy(), load.fields(), known, expected.NOW)(chunks) for row in one.batch.to_pylist()
+    ]
     return names[0], events
 
 

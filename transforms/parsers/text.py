@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from collections.abc import Callable, Iterator
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +28,7 @@ from transforms.kernels.lines import unescape as unescape_spans
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.escapes import ESCAPES, from_percent
 from transforms.parsers.reader import LONGEST_LINE, NONE, Read, Reader, may_miss
+from transforms.parsers.times import from_zone, is_yearless, is_zoneless, with_year
 from transforms.shape import shape
 
 LONGEST_LIST = 20  # shapes of rejected lines that a chunk keeps
@@ -51,8 +50,11 @@ class TextParser:
         allowed_parameters: frozenset[bytes] | None,
         columns: frozenset[str],
         endpoints: Endpoints | None = None,
+        now: int | None = None,
     ) -> None:
         """`columns`: canonical columns to build, where the format has them; what fields.toml drops is never built.
+
+        `now` (seconds since the epoch): by when the lines were written; without it none whose time says no year is read.
 
         `allowed_parameters`: names of the parameters that stay in the query; None is all of them, which `crowdlog learn`
         looks at and no run does. Raises DirectiveError.
@@ -70,9 +72,8 @@ class TextParser:
         at = self.layout.positions
         self._time = at.get("time", at.get("date"))
         kinds = [self.layout.fields[at[name]].type for name in ("time", "date") if name in at]
-        self._zone = (
-            None if self.layout.zone == "UTC" or any(not _zoneless(kind) for kind in kinds) else self.layout.zone
-        )
+        self._zone = None if self.layout.zone == "UTC" or not all(map(is_zoneless, kinds)) else self.layout.zone
+        self._yearless, self._now = [i for i in self._typed if is_yearless(self.layout.fields[i])], now
 
     def parse(self, chunk: Chunk, refused: list[bytes] | None = None) -> Events:
         """Events of the lines of a chunk, in their order; every line is counted in the accounts.
@@ -149,6 +150,8 @@ class TextParser:
                 starts[:, r], lens[:, r] = [a + start for a, _ in spans], [b - a for a, b in spans]
                 for i, value in zip(self._typed, exact, strict=True):
                     numbers[i][r] = value
+        for i in self._yearless:
+            self._date(i, block, rows, numbers[i], good, accounts)
         accounts.parsed += int(good.sum())
         if not good.all():
             starts, lens = np.ascontiguousarray(starts[:, good]), np.ascontiguousarray(lens[:, good])
@@ -168,6 +171,16 @@ class TextParser:
         if wrong:
             good &= column != WRONG
         return column
+
+    def _date(
+        self, i: int, block: Block, rows: Rows, times: Int64, good: NDArray[np.bool_], accounts: Accounts
+    ) -> None:
+        """Give times their year; rows in which that is not known are rejected."""
+        there = np.flatnonzero(good & (times != NONE))
+        times[there] = with_year(times[there], self._now)
+        for r in there[times[there] == WRONG].tolist():
+            good[r] = False
+            _reject(block.text[rows.line_starts[r] : rows.line_starts[r + 1] - 1].tobytes(), "no_year", accounts)
 
     def _join(self, block: Block, starts: Int32, lens: Int32, numbers: dict[int, Int64]) -> None:
         """Make one field of those that give one column, and a time of date and clock; put it into the zone of UTC."""
@@ -313,20 +326,6 @@ def _widen(accounts: Accounts, file: int, times: Int64) -> None:
     if times.size:
         first, last = accounts.edges.get(file, (times[0], times[0]))
         accounts.edges[file] = (int(min(first, times.min())), int(max(last, times.max())))
-
-
-def _zoneless(kind: str) -> bool:
-    """Whether times of a type say no zone."""
-    return all("%" in one and "%z" not in one for one in kind.split("|"))
-
-
-def from_zone(times: Int64, zone: str) -> Int64:
-    """Seconds since the epoch of times on the clock of a zone; the earlier of two where the clock was set back."""
-    quarters, ids = np.unique(times // 900, return_inverse=True)
-    place = ZoneInfo(zone)
-    local = [dt.datetime.fromtimestamp(q * 900, dt.UTC).replace(tzinfo=place) for q in quarters.tolist()]
-    east = np.array([int(at.utcoffset().total_seconds()) for at in local], np.int64)  # type: ignore[union-attr]
-    return times - east[ids] if times.size else times
 
 
 def _as_logged(

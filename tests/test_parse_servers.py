@@ -394,3 +394,27 @@ def test_nothing_of_a_line_is_in_an_error() -> None:
     with pytest.raises(DirectiveError) as raised:
         detect([f"{COMBINED} 4711".encode()], load.formats())
     assert not any(word in json.dumps(str(raised.value)) for word in ("4711", "192.0.2", "b.example"))
+
+
+TAKEN = [
+    # IIS: milliseconds, told by columns that no other server has
+    ("date time c-ip cs-uri-stem sc-status sc-win32-status time-taken", "200 0 1500", "iis", 1_500_000),
+    ("date time c-ip cs-uri-stem sc-status sc-substatus time-taken", "200 0 0", "iis", 0),
+    ("s-sitename date time c-ip cs-uri-stem time-taken", "W3SVC1 15", "iis", 15_000),
+    # the draft: seconds with a fraction; a whole number may be of Oracle (microseconds) or Blue Coat (milliseconds)
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 0.015", "w3c", 15_000),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 1.5", "w3c", 1_500_000),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 370879", "w3c", -1),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 -", "w3c", -1),
+]
+
+
+@pytest.mark.parametrize(("header", "tail", "name", "micros"), TAKEN)
+def test_the_unit_of_time_taken_is_not_guessed(header: str, tail: str, name: str, micros: int) -> None:
+    """Microseconds of the one column that has three units, depending on the server."""
+    when = "2026-11-20 00:00:00 192.0.2.1 /a"
+    line = f"{tail.split()[0]} {when} {tail.split()[1]}" if header.startswith("s-") else f"{when} {tail}"
+    data = f"#Fields: {header}\n{line}\n".encode()
+    assert detect(data.splitlines(), load.formats()) == (name, 1.0)
+    (row,) = parsed(name, data)
+    assert row["duration"] == micros

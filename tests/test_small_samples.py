@@ -55,13 +55,15 @@ def test_every_hit_is_read_as_it_was_written(name: str) -> None:
     _, events = read(name)
     written = hits()
     assert len(events) == len(written)
+    lossy = load.formats()[name].plus  # + for a blank, and for a +
     for row, hit in zip(sorted(events, key=lambda row: row["time"]), written, strict=True):
         assert row["time"] == hit.time
         assert row["path"].decode() == hit.target.partition("?")[0]
         assert row.get("status", hit.status) == hit.status
         for column, truth in (("referrer", hit.referrer), ("agent", hit.agent), ("host", hit.host)):
             if column in row:
-                assert (row[column] or b"-").decode().partition(":443")[0] == truth
+                read_as = {truth, truth.replace("+", " ")} if column in lossy else {truth}
+                assert (row[column] or b"-").decode().partition(":443")[0] in read_as
 
 
 @pytest.mark.parametrize("name", small.writers())

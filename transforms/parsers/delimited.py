@@ -85,7 +85,10 @@ def names_of(header: str, separator: bytes, line: bytes) -> tuple[str, ...]:
     text = line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     if header == "fields":
         return tuple(text[len(FIELDS) :].split())[:_MOST]
-    (row,) = csv.reader([text], delimiter=separator.decode())  # a name may hold the separator
+    try:
+        (row,) = csv.reader([text], delimiter=separator.decode())  # a name may hold the separator
+    except csv.Error:  # a carriage return in a name, or one that is too long
+        return ()
     return tuple(map(str.strip, row))[:_MOST]
 
 

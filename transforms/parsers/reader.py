@@ -40,6 +40,8 @@ PATTERNS = {
     "units": rb"(?=\d)(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,9}(?:\.\d{1,9})?(?:[mun]|\xc2\xb5)?s)?|-",
     "whole": rb"\d{1,12}|-",
     "decimal": rb"\d{1,12}\.\d{3}",
+    "fraction": rb"\d{1,12}\.\d{1,9}",
+    "unclear": rb"\d{1,18}|-",
 }
 NONE = -1  # the value of a number that the line does not have
 _PARTS = {

@@ -344,7 +344,8 @@ def _as_logged(
         distinct: dict[bytes, int] = {}
         moved = []
         for value in values.to_pylist():
-            value = plain(value.replace(b"+", b" ") if plus else value)
+            # where a blank stands as such, a + is one
+            value = plain(value.replace(b"+", b" ") if plus and b" " not in value else value)
             value = from_percent(value) if percent else value
             moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last

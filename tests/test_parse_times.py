@@ -24,6 +24,7 @@ from schemas.trouble import Trouble
 from transforms import clocks
 from transforms.kernels import calls, compiled
 from transforms.parse import Parse
+from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.families import readers
 from transforms.parsers.times import with_year
@@ -231,3 +232,12 @@ def test_local_columns_of_w3c_are_read_in_a_declared_zone(shared: Path) -> None:
     rows, accounts = events(read_format(declared, "here"), lines)
     assert rows[0]["time"] == seconds(2012, 8, 15, 21) and [row["duration"] for row in rows[:2]] == [109_000, 0]
     assert accounts.rejected.total() + len(rows) == sum(line[:1].isdigit() for line in lines)
+
+
+def test_a_format_that_differs_in_its_zone_alone_has_to_be_named() -> None:
+    """The same lines on the clock of another machine: an error, unless one takes the place (and the name) of the other."""
+    line = b"[20/Nov/2026:00:00:00] 192.0.2.1 /a"
+    one, other = local_format("UTC"), local_format("Europe/Berlin")
+    with pytest.raises(DirectiveError, match=r"^ambiguous: "):
+        detect([line], {"one": one, "other": other})
+    assert detect([line], {"one": one, "same": one})[1] == detect([line], {"one": other})[1] == 1.0

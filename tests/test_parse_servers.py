@@ -418,3 +418,26 @@ def test_the_unit_of_time_taken_is_not_guessed(header: str, tail: str, name: str
     assert detect(data.splitlines(), load.formats()) == (name, 1.0)
     (row,) = parsed(name, data)
     assert row["duration"] == micros
+
+
+@pytest.mark.parametrize("plain_way", [False, True], ids=["kernel", "exact"])
+@pytest.mark.parametrize(
+    ("client", "read"),
+    [
+        ("::1", "::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("::", "::"),
+        ("2001:db8::", "2001:db8::"),
+        ("", None),
+        ("-", None),
+    ],
+)
+def test_an_address_that_begins_with_a_colon_is_read(
+    client: str, read: str | None, plain_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In front of its port, by the kernel and by the exact reading; a client that is missing is none."""
+    if plain_way:
+        for module in ("calls", "lines"):
+            monkeypatch.setattr(f"transforms.kernels.{module}.compiled", lambda: False)
+    line = HAPROXY.format(client=client, timers="1/0/3/6/10", status=301, size=368) + '"GET /a HTTP/1.1"'
+    assert [row["client"] for row in parsed("haproxy", line.encode() + b"\n")] == ([read] if read else [])

@@ -74,6 +74,8 @@ class Layout(Reader):
         if field.typed:
             return field.pattern
         end = b"[" + re.escape(after) + b"]" if after else _TAIL
+        if field.mode == LAST:  # an address may begin with that byte (::1): it ends the value where no other follows
+            end += b"[^ " + re.escape(after) + rb"]*(?: |\Z)"
         some = b"(?!-?" + end + b")" if self.must_be(i) else b""
         if field.mode == LAZY:
             anyone = b".{0,%d}?" % LONGEST_USER

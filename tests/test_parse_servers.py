@@ -314,6 +314,25 @@ def test_kernel_accepts_nothing_with_other_spans_than_the_regex(name: str) -> No
 
 
 @needs_numba
+@pytest.mark.parametrize("name", layouts())
+def test_many_lines_are_surely_none_where_each_is(name: str) -> None:
+    """The mask of a block is what is said of line after line, blank ones aside; some lines are long, blank, or cut."""
+    layout = layouts()[name]
+    lines = [*lines_of(layout, 400, seed=32), b"", b" ", b"\r", b" \r", b'"', b'x "', b'x \\"', b'x "y', b"x" * 70_000]
+    lines += [line[: len(line) * 2 // 3] for line in lines[:100]] + [line + b' [" [' for line in lines[:50]]
+    block, rows = calls.Block(4 << 20), calls.Rows(len(layout.fields))
+    block.fill(np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8))
+    layout.scan(block, rows)
+    every = np.arange(len(lines), dtype=np.int32)  # also those that the kernel took: the question is about bytes alone
+    mask = layout.surely_none(block, rows, every).tolist()
+    truth = [layout.is_surely_none(line) for line in lines]
+    assert [said for said, line in zip(mask, lines, strict=True) if line[:1] > b" "] == [
+        said for said, line in zip(truth, lines, strict=True) if line[:1] > b" "
+    ]
+    assert not any(said for said, line in zip(mask, lines, strict=True) if line[:1] <= b" ")
+
+
+@needs_numba
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([b"192.0.2.1", b" ", b",", b", ", b"-", b"7", b"x", b'"', b"\r"]), max_size=12))
 def test_lists_and_padding_in_any_order(pieces: list[bytes]) -> None:

@@ -68,7 +68,7 @@ class Parse:
             refused: list[bytes] = []
             lines, accounts = self.parser(reader).inside(outside, None if number == len(tried) - 1 else refused)
             inside += from_bytes(lines) if reader.escapes == "json" else lines
-            outside = _chunk(chunk, b"".join(line + b"\n" for line in refused), accounts)
+            outside = _chunk(chunk, b"".join(refused), accounts)
         return _chunk(chunk, inside, outside.accounts)
 
     def _tried(self, tried: Sequence[Reader], chunk: Chunk) -> Iterator[Events]:
@@ -84,7 +84,7 @@ class Parse:
                 accounts = events.accounts
             if last or not refused:
                 return
-            chunk = _chunk(chunk, b"".join(line + b"\n" for line in refused), accounts)
+            chunk = _chunk(chunk, b"".join(refused), accounts)
 
     def parser(self, reader: Reader) -> TextParser:
         """The parser of a reader, made once a worker."""

@@ -13,7 +13,6 @@ from schemas import load
 from schemas.stages import Accounts, Chunk, Events
 from transforms.endpoints import Endpoints
 from transforms.kernels.calls import (
-    SIZE,
     WRONG,
     Block,
     Dictionary,
@@ -25,13 +24,12 @@ from transforms.kernels.calls import (
 )
 from transforms.kernels.lines import gather
 from transforms.kernels.lines import unescape as unescape_spans
+from transforms.parsers.blocks import blocks, reject, runs
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.escapes import ESCAPES, from_percent
-from transforms.parsers.reader import LONGEST_LINE, NONE, Read, Reader, may_miss
+from transforms.parsers.reader import LONGEST_LINE, NONE, Reader, may_miss
 from transforms.parsers.times import from_zone, is_yearless, is_zoneless, with_year
-from transforms.shape import shape
 
-LONGEST_LIST = 20  # shapes of rejected lines that a chunk keeps
 _TYPES = {"timestamp": pa.int64(), "status": pa.int16(), "count": pa.int64(), "duration": pa.int64()}
 _NOTHING = (b"", b"-")
 _DASH = 45
@@ -78,7 +76,7 @@ class TextParser:
     def parse(self, chunk: Chunk, refused: list[bytes] | None = None) -> Events:
         """Events of the lines of a chunk, in their order; every line is counted in the accounts.
 
-        With `refused`, lines that are none of the format are put there, for another one, and not counted.
+        With `refused`, lines that are none of the format are put there (with their newlines), for another one, and not counted.
         """
         accounts = copy.deepcopy(chunk.accounts)
         dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
@@ -106,7 +104,7 @@ class TextParser:
         the values int64[parsed] of the typed ones. The block is used again for the next.
         """
         rows, block = Rows(len(self.layout.fields)), Block()
-        for lines in _blocks(chunk, accounts):
+        for lines in blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, numbers = self._read(block, rows, accounts, refused)
@@ -122,7 +120,7 @@ class TextParser:
         accounts, found = copy.deepcopy(chunk.accounts), []
         rows, block, lines_inside = Rows(len(self.layout.fields)), Block(), Block()
         at = self.layout.positions["message"]
-        for lines in _blocks(chunk, accounts):
+        for lines in blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, _ = self._read(block, rows, accounts, refused)
@@ -140,16 +138,31 @@ class TextParser:
         starts[:, rows.refused], lens[:, rows.refused] = 0, 0
         numbers = {i: self._values(i, block, starts[i], lens[i], good) for i in self._typed}
         accounts.lines += rows.rows
-        doubtful = np.flatnonzero(~good).tolist()
-        for r in doubtful:
+        doubtful = np.flatnonzero(~good).astype(np.int32)
+        left = np.zeros(rows.rows, np.bool_)
+        if refused is not None and rows.scanned and doubtful.size:  # mostly lines of another format
+            sure = self.layout.surely_none(block, rows, doubtful)
+            left[doubtful[sure]] = True
+            doubtful = doubtful[~sure]
+        for r in doubtful.tolist():
             start, stop = int(rows.line_starts[r]), int(rows.line_starts[r + 1]) - 1
-            read = self._read_exactly(block.text[start:stop].tobytes(), rows.scanned, accounts, refused)
-            if read is not None:
+            line = block.text[start:stop].tobytes()
+            if not self._is_of_some_format(line, accounts):
+                continue
+            read = None if rows.scanned and self.layout.is_surely_none(line) else self.layout.read(line)
+            if read is None and refused is None:
+                reject(line, "no_format", accounts)
+            elif read is None:
+                left[r] = True
+            else:
                 spans, exact = read
                 good[r] = True
                 starts[:, r], lens[:, r] = [a + start for a, _ in spans], [b - a for a, b in spans]
                 for i, value in zip(self._typed, exact, strict=True):
                     numbers[i][r] = value
+        if refused is not None:
+            refused += runs(block, rows, left)
+            accounts.lines -= int(left.sum())
         for i in self._yearless:
             self._date(i, block, rows, numbers[i], good, accounts)
         accounts.parsed += int(good.sum())
@@ -180,7 +193,7 @@ class TextParser:
         times[there] = with_year(times[there], self._now)
         for r in there[times[there] == WRONG].tolist():
             good[r] = False
-            _reject(block.text[rows.line_starts[r] : rows.line_starts[r + 1] - 1].tobytes(), "no_year", accounts)
+            reject(block.text[rows.line_starts[r] : rows.line_starts[r + 1] - 1].tobytes(), "no_year", accounts)
 
     def _join(self, block: Block, starts: Int32, lens: Int32, numbers: dict[int, Int64]) -> None:
         """Make one field of those that give one column, and a time of date and clock; put it into the zone of UTC."""
@@ -198,24 +211,17 @@ class TextParser:
         if self._zone is not None and self._time is not None:
             numbers[self._time] = from_zone(numbers[self._time], self._zone)
 
-    def _read_exactly(self, line: bytes, scanned: bool, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
-        """Spans and values of a line that the kernel refused, or None with the reason counted."""
+    def _is_of_some_format(self, line: bytes, accounts: Accounts) -> bool:
+        """Whether a line that the kernel refused has to be read exactly; else it is counted."""
         if len(line) > LONGEST_LINE:
-            _reject(line, "too_long", accounts)
-            return None
-        if not line.strip():
+            reject(line, "too_long", accounts)
+        elif not line.strip():
             accounts.skipped["blank"] += 1
-            return None
-        if self.layout.is_directive(line):
+        elif self.layout.is_directive(line):
             accounts.skipped["directive"] += 1
-            return None
-        read = None if scanned and self.layout.is_surely_none(line) else self.layout.read(line)
-        if read is None and refused is not None:
-            refused.append(line)
-            accounts.lines -= 1
-        elif read is None:
-            _reject(line, "no_format", accounts)
-        return read
+        else:
+            return True
+        return False
 
     def _columns(
         self,
@@ -284,41 +290,6 @@ class TextParser:
         """How the dictionary of a column is escaped: what JSON escaped of path and query is undone before."""
         split = name in ("path", "query") or (name == "host" and "host" not in self.layout.positions)
         return "none" if self.layout.escapes == "json" and split else self.layout.escapes
-
-
-def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
-    """The chunk's lines in blocks of at most SIZE bytes; a line that is longer than that is counted and left out."""
-    lines = chunk.buffer[: chunk.size]
-    if lines.size and lines[-1] != 10:
-        lines = np.append(lines, np.uint8(10))
-    start = 0
-    while start < lines.size:
-        stop = start + end_of_lines(lines[start : start + SIZE])
-        if stop == start:
-            stop = start + SIZE
-            while not (found := np.flatnonzero(lines[stop : stop + SIZE] == 10)[:1]).size:
-                stop += SIZE
-            stop += int(found[0]) + 1
-            accounts.lines += 1
-            _reject(lines[start : start + LONGEST_LINE].tobytes(), "too_long", accounts)
-        else:
-            yield lines[start:stop]
-        start = stop
-
-
-def end_of_lines(text: NDArray[np.uint8]) -> int:
-    """How many bytes of `text` are whole lines."""
-    for step in (LONGEST_LINE, text.size):  # mostly the last line is short
-        found = np.flatnonzero(text[-step:] == 10)
-        if found.size:
-            return max(text.size - step, 0) + int(found[-1]) + 1
-    return 0
-
-
-def _reject(line: bytes, reason: str, accounts: Accounts) -> None:
-    accounts.rejected[reason] += 1
-    if accounts.shapes.total() < LONGEST_LIST:
-        accounts.shapes[reason, shape(line)] += 1
 
 
 def _widen(accounts: Accounts, file: int, times: Int64) -> None:

@@ -142,9 +142,9 @@ class Worded:
         """
         if not any(map(source.has, self.takes)):  # what the format lacks is the same for all
             row: Sequence[int] = self.lacking
-            if row:
+            if row and source.rows:  # of lines that nobody read there is nothing to note
                 noted[f"no_{self.takes[0]}"] += source.rows
-            else:
+            elif not row:
                 (row,) = self.memo([(0, *[None] * len(self.takes))])
             for i, name in enumerate(self.gives):
                 yield name, np.full(source.rows, row[i], np.int32)

@@ -16,6 +16,7 @@ from audit.case import Part
 
 REST = ""  # a route that no table shows
 CLASSES = ("human", "bot")
+NOBODY = "(none)"  # the class of events in whose log no agent is
 EPSILON = 1e-6
 Leaf = tuple[str, str, str]  # status or "4**" for any other 4xx, route or REST, class
 
@@ -42,7 +43,9 @@ class Cells:
         self.statuses = sorted({one for one in shown if one.isdigit()}) + [f"{i}**" for i in range(1, 6)]
         rows = [str(value) for name in ("pages", "errors") if name in tables for value in self._routes(tables[name])]
         self.routes = sorted({one for one in rows if _is_exact(one)})
-        self.leaves: list[Leaf] = list(product(self.statuses, [*self.routes, REST], CLASSES))
+        kinds = [one for part in self.tables.values() for one in part.columns.get("agent_class", [])]
+        self.classes = (*CLASSES, NOBODY) if NOBODY in kinds else CLASSES
+        self.leaves: list[Leaf] = list(product(self.statuses, [*self.routes, REST], self.classes))
         self.exact: list[tuple[frozenset[int], int]] = []
         self.least: list[tuple[frozenset[int], int]] = []
         for name in ("sites", "statuses", "errors", "pages"):
@@ -83,7 +86,7 @@ class Cells:
                 leaves = leaves if not status.endswith("xx") else frozenset(i for i in leaves if self.leaves[i][0][0] == status[0])  # fmt: skip # noqa: E501
                 general.append((leaves, int(hits[row])))
         self.least += [(leaves - taken, number) for leaves, number in general]
-        for kind in CLASSES:
+        for kind in self.classes:
             mine = [int(h) for row, h in enumerate(hits) if (humans or part.columns["agent_class"][row]) == kind]
             everything = self.leaves_of("", "", kind, name == "errors")
             if mine:
@@ -107,7 +110,7 @@ class Cells:
 
     def targets(self) -> Iterator[tuple[str, frozenset[int]]]:
         """What to bound, by a name without any word of the log: unpublished leaf cells, and complements."""
-        for kind in CLASSES:
+        for kind in self.classes:
             for i, status in enumerate(self.statuses):
                 errors = status[0] in "45"
                 yield f"status {status}, {kind}", self.leaves_of(status, "", kind, False)

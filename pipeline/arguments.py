@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,6 +84,20 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def day(text: str) -> dt.date:
+    """The argument of --log-date."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected a day such as 2026-11-20") from None
+
+
+def _add_log_date(command: Parser) -> None:
+    command.add_argument(
+        "--log-date", type=day, metavar="DAY", help="when lines whose time says no year were written last (today)"
+    )
+
+
 def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run = commands.add_parser(
         "run", help="read logs, publish trend tables", allow_abbrev=False,
@@ -111,6 +126,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument(
         "--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines stop the run (0.05)"
     )
+    _add_log_date(run)
     run.add_argument("--key-ref", metavar="file:PATH", help="where workers on other hosts find the run's key")
     run.add_argument("--quiet", action="store_true", help="say nothing but errors")
     run.add_argument("--json", action="store_true", help="print the run's record as one JSON object")
@@ -205,6 +221,7 @@ def _add_learn(commands: argparse._SubParsersAction[Parser]) -> None:
     learn.add_argument(
         "--max-reject-rate", type=float, default=0.05, metavar="R", help="more rejected lines: exit 3 (0.05)"
     )
+    _add_log_date(learn)
     learn.add_argument("--quiet", action="store_true", help="say nothing but errors")
     learn.add_argument("--json", action="store_true", help="print one JSON object: all evidence, and the policy")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -39,6 +40,16 @@ def chosen_database(wanted: Wanted) -> Countries:
         return Countries(wanted.geo_db and wanted.geo_db.absolute())
     except GeographyError as error:
         raise Trouble("E203", str(error)) from None
+
+
+def chosen_clock(wanted: Wanted, now: int) -> int:
+    """By when the lines were written, in seconds since the epoch: --log-date, else `now`. Raises Trouble E201."""
+    if wanted.log_date is None:
+        return now
+    end = int(dt.datetime.combine(wanted.log_date, dt.time(23, 59, 59), dt.UTC).timestamp())
+    if end >= now + 2 * 86400:
+        raise Trouble("E201", f"--log-date {wanted.log_date} lies in the future")
+    return end
 
 
 def chosen_formats(wanted: Wanted, policy: Policy, inputs: Sequence[Input]) -> tuple[dict[str, Format], list[str]]:

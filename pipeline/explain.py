@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -69,14 +70,14 @@ def explain(lines: Iterable[bytes], options: argparse.Namespace, complain: Calla
 def explained(line: bytes, header: bytes, asked: str, policy: Policy, bench: Bench) -> dict[str, Any]:
     """What becomes of one line, as data. Raises Trouble E201, E304."""
     name, formats = chosen(line, header, asked, {**load.formats(), **policy.formats})
-    fields = load.fields()
+    fields, now = load.fields(), int(time.time())
     buffer, size = padded(line + b"\n")
-    *_, events = Parse(policy, fields, formats).events(Chunk(0, name, buffer, size, Accounts(), header))
+    *_, events = Parse(policy, fields, formats, now).events(Chunk(0, name, buffer, size, Accounts(), header))
     reader = reader_of(line, header, name, formats)
     if not events.accounts.parsed or reader is None:
         reason = next(iter(events.accounts.rejected | events.accounts.skipped), "no_format")
         raise Trouble("E304", f"the line is rejected ({reason}) by format {name}; its shape: {shape(line)}")
-    whole = Parse(policy, fields, formats)
+    whole = Parse(policy, fields, formats, now)
     whole.allowed = None  # of parameters that are dropped the names are shown, and the rules
     *_, everything = whole.events(Chunk(0, name, buffer, size, Accounts(), header))
     dropped = dropped_of(line, name, formats, reader)

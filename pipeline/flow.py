@@ -29,7 +29,7 @@ def flow(
         | "Digest"  # one fused stage: raw lines never leave it
         >> Fused(
             Read(job.chunk_bytes, reporter, job.formats),  # Range → Chunk
-            Parse(job.policy, job.fields, job.formats),  # Chunk → Events
+            Parse(job.policy, job.fields, job.formats, job.written),  # Chunk → Events
             Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key),  # Events → PseudonymousEvents
             Tally(job.policy, job.trends, job.shares, key),  # PseudonymousEvents → Sealed
         )

@@ -25,7 +25,7 @@ class InputDigest:
 class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
     that are not; `repeated` counts files with the bytes of another; `assigned` is a digest of what assigns an event to
-    a site and a day.
+    a site and a day; `written` by when the lines were written, for those whose time says no year (seconds since the epoch).
     """
 
     root: str
@@ -43,6 +43,7 @@ class Job:
     skipped: tuple[str, ...]
     repeated: int
     assigned: str
+    written: int
     ranges: tuple[Range, ...]
     formats: dict[str, Format]
     shares: int

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.chosen import chosen_database, chosen_formats, chosen_policy
+from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy
 from pipeline.options import Wanted
 from pipeline.progress import Progress
 from pipeline.proposed import record_of, toml_of
@@ -70,7 +71,8 @@ def scan(
 ) -> Accounts:
     """Count every chunk; returns the counts of lines."""
     progress = Progress(sum(one.size for one in inputs), sys.stderr, enabled=not wanted.quiet)
-    parse, total = Parse(policy, load.fields(), formats), Accounts()
+    parse = Parse(policy, load.fields(), formats, chosen_clock(wanted, int(time.time())))
+    total = Accounts()
     parse.allowed = None  # a run drops parameters that nobody allowed; here they are what is looked for
     try:
         for chunk in Read(CHUNK, progress, formats)(iter(plan(inputs, names, CHUNK * 16, formats))):

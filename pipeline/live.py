@@ -16,9 +16,9 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk
 from schemas.trouble import Trouble
 from transforms import accounts as adding
+from transforms.parsers.blocks import LONGEST_LIST
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.reader import LONGEST_LINE
-from transforms.parsers.text import LONGEST_LIST
 from transforms.shape import shape
 from transforms.treatments import when
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import shlex
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ class Wanted:
     quiet: bool = False
     json: bool = False
     key_ref: str | None = None
+    log_date: dt.date | None = None
     beam: tuple[str, ...] = ()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import lock, publish
-from pipeline.chosen import chosen_database, chosen_formats, chosen_policy
+from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy
 from pipeline.entry import Provenance
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
@@ -87,6 +87,7 @@ def prepare(
         else:
             fresh.append(source)
             digests.append(InputDigest(source.place, sha256, source.size, source.inode))
+    written = chosen_clock(wanted, now)
     formats, names = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
     target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
@@ -107,6 +108,7 @@ def prepare(
         skipped=tuple(sorted(skipped)),
         repeated=repeated,
         assigned=assigned,
+        written=written,
         ranges=tuple(plan(fresh, names, target, formats)),
         formats=formats,
         shares=max(1, min(64, -(-total // engine.share))),
@@ -121,8 +123,9 @@ def assignment(wanted: Wanted, policy: Policy) -> str:
     """sha256 of what decides to which site and day an event belongs."""
     sites = [(site.name, site.hosts, site.timezone) for site in policy.all_sites]
     formats = sorted(repr(one) for one in policy.formats.values())
+    dated = [str(wanted.log_date)] if wanted.log_date else []
     return hashlib.sha256(
-        json.dumps([wanted.site, wanted.format or policy.format, sites, formats]).encode()
+        json.dumps([wanted.site, wanted.format or policy.format, sites, formats, *dated]).encode()
     ).hexdigest()
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -77,7 +78,7 @@ class Scrubber:
         except DirectiveError as error:
             raise Trouble("E201", f"--format: {error}") from None
         self._rewriters: dict[str, Rewriter | LineRewriter] = {}
-        self.parse = Parse(policy, load.fields(), self.formats)
+        self.parse = Parse(policy, load.fields(), self.formats, int(time.time()))
         calls.warm()
         writing.warm()
 

@@ -19,9 +19,9 @@ from pipeline.unpack import BLOCK, PACKED, unpack
 from schemas.load import Format
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
+from transforms.parsers.blocks import end_of_lines
 from transforms.parsers.families import next_header
 from transforms.parsers.reader import LONGEST_LINE
-from transforms.parsers.text import end_of_lines
 
 CHUNK = 16 << 20
 PADDING = 64

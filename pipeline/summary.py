@@ -117,6 +117,7 @@ def noted(record: Mapping[str, Any]) -> list[str]:
     words = {
         "host_name": "clients were host names: dropped, counted as hits without a visitor",
         "no_visitor": "events named no visitor: counted as hits without one",
+        "no_agent": "events are of logs without agents, which do not tell people from bots: no table about people counts them",
         "invalid_address": "clients were no address: counted as hits without a visitor",
     }
     return [f"{count:,} {words.get(name, name)}" for name, count in record["noted"].items()]

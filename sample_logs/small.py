@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import importlib.util
 import json
 import random
 import re
@@ -73,8 +74,8 @@ class Writer:
 
 @cache
 def writers() -> Mapping[str, Writer]:
-    """All formats that have a small sample: WRITERS, HEADERS, NAMED and READ_AS of each file in writers/."""
-    found: dict[str, Writer] = {}
+    """All formats that have a small sample: by writer.py in their folder, or by WRITERS and the like of a file in writers/."""
+    found = {file.parent.name: own_writer(file) for file in sorted(HERE.glob("*/writer.py"))}
     for file in sorted((HERE / "writers").glob("*.py")):
         module = importlib.import_module(f"writers.{file.stem}")
         for name, line in module.WRITERS.items():
@@ -83,6 +84,16 @@ def writers() -> Mapping[str, Writer]:
             more = (getattr(module, "HEADERS", {}).get(name, ()), name in getattr(module, "NAMED", ()))
             found[name] = Writer(line, *more, getattr(module, "READ_AS", {}).get(name, name))
     return found
+
+
+def own_writer(file: Path) -> Writer:
+    """What writes the sample beside it: `line`, and where they are needed HEADER, NAMED and READ_AS (see Writer)."""
+    spec = importlib.util.spec_from_file_location(f"writer_of_{file.parent.name}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    read_as = getattr(module, "READ_AS", file.parent.name)
+    return Writer(module.line, getattr(module, "HEADER", ()), getattr(module, "NAMED", False), read_as)
 
 
 def visitors(rng: random.Random, count: int, agents: Callable[[], str]) -> list[Visitor]:

@@ -61,7 +61,7 @@ def of_first_lines(name: str) -> Mapping[str, str]:
     inputs = find(asked.inputs)
     known, names = chosen_formats(asked, policy, inputs)
     chunks = Read(formats=known)(iter(plan(inputs, names, 1 << 30, known)))
-    events = next(one for one in Parse(policy, load.fields(), known)(chunks) if one.batch.num_rows)
+    events = next(one for one in Parse(policy, load.fields(), known, NOW)(chunks) if one.batch.num_rows)
     bench = Bench(policy, None, Countries(asked.geo_db), bytes(32))
     return {
         "events.jsonl": "".join(objects(events.batch)),

@@ -261,6 +261,8 @@ USAGE = {
     "format-unknown-apache": (["--format", "%h %Q %t"], "E201"),
     "format-name": (["--format", "combned"], "E201"),
     "format-ambiguous": (["--format", "$remote_addr$time_local$request"], "E201"),
+    "log-date-is-a-word": (["--log-date", "yesterday"], "E201"),
+    "log-date-in-the-future": (["--log-date", "2999-01-01"], "E201"),
     "geo-db-missing": (["--geo-db", "/nonexistent/x.mmdb"], "E203"),
     "geo-db-is-a-folder": (["--geo-db", "/"], "E203"),
     "geo-db-is-text": (["--geo-db", __file__], "E203"),

@@ -19,7 +19,7 @@ from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.families import check, readers
 from transforms.parsers.reader import value_of
-from transforms.parsers.text import from_zone
+from transforms.parsers.times import from_zone
 
 COLUMNS = {"client": "ip", "time": "t", "target": "u"}
 

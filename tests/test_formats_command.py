@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import format_table
 import numpy as np
 import pytest
 
 from pipeline.cli import main
+from pipeline.formats import described
 from schemas import load
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk
 from transforms.parse import Parse
 from transforms.parsers.example import example
+
+NOW = 1795737600  # 2026-11-27: times that say no year are of the days before it
+
+
+def described_formats() -> dict[str, dict[str, Any]]:
+    return {name: described(one) for name, one in load.formats().items()}
 
 
 @pytest.mark.parametrize("name", list(load.formats()))
@@ -26,7 +34,7 @@ def test_the_sample_line_is_read(name: str) -> None:
     chunk = Chunk(0, made, np.frombuffer(data + b"\0" * 64, np.uint8), len(data), Accounts(), *header)
     rows = [
         row
-        for events in Parse(Policy(), load.fields(), load.formats()).events(chunk)
+        for events in Parse(Policy(), load.fields(), load.formats(), NOW).events(chunk)
         for row in events.batch.to_pylist()
     ]
     assert len(rows) == 1
@@ -48,6 +56,38 @@ def test_json_has_the_fields_that_are_built(capsys: pytest.CaptureFixture[str]) 
     (one,) = json.loads(capsys.readouterr().out).values()
     assert one["fields"] == ["time", "client", "path", "query", "status", "bytes", "referrer", "agent"]
     assert one["dropped"] == ["ident", "user"]
+
+
+UNITS = {
+    "combined": {"time": "with its offset", "bytes": "bytes"},
+    "combined_micros": {"time": "with its offset", "bytes": "bytes", "duration": "microseconds"},
+    "combined_timed": {"time": "with its offset", "bytes": "bytes", "duration": "seconds"},
+    "iis": {"time": "on the clock of UTC", "bytes": "bytes", "duration": "milliseconds"},
+    "w3c": {"time": "on the clock of UTC", "bytes": "bytes", "duration": "seconds"},
+    "cloudfront": {"time": "on the clock of UTC", "bytes": "bytes", "duration": "seconds"},
+    "bunny": {"time": "milliseconds since 1970", "bytes": "bytes"},
+    "google_storage": {"time": "microseconds since 1970", "bytes": "bytes", "duration": "microseconds"},
+    "pound": {"time": "on the clock of UTC, without a year, with its offset", "duration": "seconds"},
+    "syslog": {},
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_of_numbers_are_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the maker of the format documents them, beside the address of that document."""
+    assert main(["formats", name, "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out).values()
+    assert one["units"] == UNITS[name] and one["spec"].startswith("https://")
+    assert main(["formats", name]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{column} {words}" in shown for column, words in UNITS[name].items()) and one["spec"] in shown
+
+
+def test_every_number_of_every_format_has_a_unit() -> None:
+    """A type without a word would be shown as nothing, or stop the command."""
+    for name, one in described_formats().items():
+        assert ("duration" in one["fields"]) is ("duration" in one["units"]), name
+        assert one["family"] == "envelope" or "time" in one["units"], name
 
 
 def test_formats_of_a_policy_are_listed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

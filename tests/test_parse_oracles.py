@@ -96,7 +96,7 @@ def test_haproxy_behind_syslog(shared: Path, tmp_path: Path) -> None:
         ("logfile_w3c.0", "w3c", 1, 4),
         ("logfile_w3c.1", "w3c", 1, 6),
         ("logfile_w3c.4", "incapsula", 2, 4),
-        ("logfile_w3c.6", "w3c", 1, 4),
+        ("logfile_w3c.6", "iis", 1, 4),
     ],
 )
 def test_w3c_of_several_servers(

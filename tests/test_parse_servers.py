@@ -314,6 +314,25 @@ def test_kernel_accepts_nothing_with_other_spans_than_the_regex(name: str) -> No
 
 
 @needs_numba
+@pytest.mark.parametrize("name", layouts())
+def test_many_lines_are_surely_none_where_each_is(name: str) -> None:
+    """The mask of a block is what is said of line after line, blank ones aside; some lines are long, blank, or cut."""
+    layout = layouts()[name]
+    lines = [*lines_of(layout, 400, seed=32), b"", b" ", b"\r", b" \r", b'"', b'x "', b'x \\"', b'x "y', b"x" * 70_000]
+    lines += [line[: len(line) * 2 // 3] for line in lines[:100]] + [line + b' [" [' for line in lines[:50]]
+    block, rows = calls.Block(4 << 20), calls.Rows(len(layout.fields))
+    block.fill(np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8))
+    layout.scan(block, rows)
+    every = np.arange(len(lines), dtype=np.int32)  # also those that the kernel took: the question is about bytes alone
+    mask = layout.surely_none(block, rows, every).tolist()
+    truth = [layout.is_surely_none(line) for line in lines]
+    assert [said for said, line in zip(mask, lines, strict=True) if line[:1] > b" "] == [
+        said for said, line in zip(truth, lines, strict=True) if line[:1] > b" "
+    ]
+    assert not any(said for said, line in zip(mask, lines, strict=True) if line[:1] <= b" ")
+
+
+@needs_numba
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([b"192.0.2.1", b" ", b",", b", ", b"-", b"7", b"x", b'"', b"\r"]), max_size=12))
 def test_lists_and_padding_in_any_order(pieces: list[bytes]) -> None:
@@ -394,3 +413,50 @@ def test_nothing_of_a_line_is_in_an_error() -> None:
     with pytest.raises(DirectiveError) as raised:
         detect([f"{COMBINED} 4711".encode()], load.formats())
     assert not any(word in json.dumps(str(raised.value)) for word in ("4711", "192.0.2", "b.example"))
+
+
+TAKEN = [
+    # IIS: milliseconds, told by columns that no other server has
+    ("date time c-ip cs-uri-stem sc-status sc-win32-status time-taken", "200 0 1500", "iis", 1_500_000),
+    ("date time c-ip cs-uri-stem sc-status sc-substatus time-taken", "200 0 0", "iis", 0),
+    ("s-sitename date time c-ip cs-uri-stem time-taken", "W3SVC1 15", "iis", 15_000),
+    # the draft: seconds with a fraction; a whole number may be of Oracle (microseconds) or Blue Coat (milliseconds)
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 0.015", "w3c", 15_000),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 1.5", "w3c", 1_500_000),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 370879", "w3c", -1),
+    ("date time c-ip cs-uri-stem sc-status time-taken", "200 -", "w3c", -1),
+]
+
+
+@pytest.mark.parametrize(("header", "tail", "name", "micros"), TAKEN)
+def test_the_unit_of_time_taken_is_not_guessed(header: str, tail: str, name: str, micros: int) -> None:
+    """Microseconds of the one column that has three units, depending on the server."""
+    when = "2026-11-20 00:00:00 192.0.2.1 /a"
+    line = f"{tail.split()[0]} {when} {tail.split()[1]}" if header.startswith("s-") else f"{when} {tail}"
+    data = f"#Fields: {header}\n{line}\n".encode()
+    assert detect(data.splitlines(), load.formats()) == (name, 1.0)
+    (row,) = parsed(name, data)
+    assert row["duration"] == micros
+
+
+@pytest.mark.parametrize("plain_way", [False, True], ids=["kernel", "exact"])
+@pytest.mark.parametrize(
+    ("client", "read"),
+    [
+        ("::1", "::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("::", "::"),
+        ("2001:db8::", "2001:db8::"),
+        ("", None),
+        ("-", None),
+    ],
+)
+def test_an_address_that_begins_with_a_colon_is_read(
+    client: str, read: str | None, plain_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In front of its port, by the kernel and by the exact reading; a client that is missing is none."""
+    if plain_way:
+        for module in ("calls", "lines"):
+            monkeypatch.setattr(f"transforms.kernels.{module}.compiled", lambda: False)
+    line = HAPROXY.format(client=client, timers="1/0/3/6/10", status=301, size=368) + '"GET /a HTTP/1.1"'
+    assert [row["client"] for row in parsed("haproxy", line.encode() + b"\n")] == ([read] if read else [])

@@ -43,7 +43,9 @@ def read(name: str) -> tuple[str, list[dict[str, Any]]]:
     inputs = find((str(SAMPLES / name / "input.log"),))
     known, names = chosen_formats(Wanted(asked.inputs, asked.output, format=asked.format), Policy(), inputs)
     chunks = Read(formats=known)(iter(plan(inputs, names, 1 << 30, known)))
-    events = [row for one in Parse(Policy(), load.fields(), known)(chunks) for row in one.batch.to_pylist()]
+    events = [
+        row for one in Parse(Policy(), load.fields(), known, expected.NOW)(chunks) for row in one.batch.to_pylist()
+    ]
     return names[0], events
 
 
@@ -53,13 +55,15 @@ def test_every_hit_is_read_as_it_was_written(name: str) -> None:
     _, events = read(name)
     written = hits()
     assert len(events) == len(written)
+    lossy = load.formats()[name].plus  # + for a blank, and for a +
     for row, hit in zip(sorted(events, key=lambda row: row["time"]), written, strict=True):
         assert row["time"] == hit.time
         assert row["path"].decode() == hit.target.partition("?")[0]
         assert row.get("status", hit.status) == hit.status
         for column, truth in (("referrer", hit.referrer), ("agent", hit.agent), ("host", hit.host)):
             if column in row:
-                assert (row[column] or b"-").decode().partition(":443")[0] == truth
+                read_as = {truth, truth.replace("+", " ")} if column in lossy else {truth}
+                assert (row[column] or b"-").decode().partition(":443")[0] in read_as
 
 
 @pytest.mark.parametrize("name", small.writers())

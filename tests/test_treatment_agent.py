@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import run as running
+from pipeline.options import Wanted
 from schemas.load import fields
 from transforms.treatments import agent
 
@@ -233,3 +236,26 @@ def test_popular_agents_of_the_vectors() -> None:
             agreed += found[1:4] == (data["browser_family"], major, data["os_family"])
     assert people > 80
     assert agreed / people > 0.97
+
+
+def test_a_log_without_agents_tells_neither_people_nor_bots(tmp_path: Path) -> None:
+    """Eleven people's page and a crawler's, in common: no table about people has a row, none about bots; the run says so."""
+    common, combined = tmp_path / "common.log", tmp_path / "combined.log"
+    lines = [f'198.18.{n}.7 - - [19/Nov/2026:12:00:{n:02} +0000] "GET /a HTTP/1.1" 200 5' for n in range(11)]
+    browser = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+    common.write_text("\n".join(lines) + "\n")
+    combined.write_text("".join(f'{line} "-" "{browser}"\n' for line in lines))
+    found = {}
+    for log in (common, combined):
+        output = tmp_path / log.stem
+        outcome = running.run(Wanted((str(log),), output, partial=True, quiet=True), now=1_796_083_200)
+        tables = sorted(folder.name for folder in (output / "release").iterdir() if folder.is_dir())
+        (sites,) = ds.dataset(output / "release" / "sites").to_table().to_pylist()
+        found[log.stem] = (sites["agent_class"], sites["hits"], tables, outcome.record["noted"])
+    assert found["common"] == ("(none)", 11, ["sites", "statuses", "traffic"], {"no_agent": 11})
+    assert found["combined"][:2] == ("human", 11) and "pages" in found["combined"][2] and not found["combined"][3]
+
+
+def test_an_agent_that_is_missing_in_one_line_is_a_tools() -> None:
+    """Browsers send one: where the log has agents, a line without is no person's."""
+    assert treated(None) == treated("-") == TOOL

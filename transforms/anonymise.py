@@ -132,11 +132,20 @@ class Worded:
             return (*(words.code(word) for word in give(values, **told)), found)
 
         self.memo = Memo(treat, len(self.gives) + 1)
+        lacking: Sequence[str] = getattr(treatment, "lacking", ())
+        self.lacking = [words.code(word) for word in lacking]
 
     def codes(self, source: Source, sites: Codes | int, noted: Counter[str]) -> Iterator[tuple[str, Codes]]:
-        """(given column, codes of each event); events by kind of what detectors found are added to `noted`."""
+        """(given column, codes of each event).
+
+        Events by kind of what detectors found are added to `noted`, and those of formats that lack what the treatment asks for.
+        """
         if not any(map(source.has, self.takes)):  # what the format lacks is the same for all
-            (row,) = self.memo([(0, *[None] * len(self.takes))])
+            row: Sequence[int] = self.lacking
+            if row and source.rows:  # of lines that nobody read there is nothing to note
+                noted[f"no_{self.takes[0]}"] += source.rows
+            elif not row:
+                (row,) = self.memo([(0, *[None] * len(self.takes))])
             for i, name in enumerate(self.gives):
                 yield name, np.full(source.rows, row[i], np.int32)
             return

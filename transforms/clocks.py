@@ -19,7 +19,9 @@ CODES: dict[str, tuple[int, str]] = {
     "p": (11, "[AP]M"), "z": (12, r"Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d"),
 }  # fmt: skip
 _WIDTHS = {"Y": 4, "b": 3, "f": None, "z": None}
+YEAR = 13  # the code of a year that is not in the text
 CLF_WIDTH = 26
+LEAP = 1972  # the year of a time that says none, until it is known (transforms/parsers/times.py): it has all days
 _PIECE = re.compile(r"%(.)|([^%])", re.DOTALL)
 
 
@@ -27,6 +29,11 @@ def is_clock(kind: str) -> bool:
     """Whether a type is such a pattern: each directive is known and stands once."""
     used = re.findall("%(.?)", kind)
     return bool(used) and set(used) <= set(CODES) and len(set(used)) == len(used) and kind.isascii()
+
+
+def is_yearless(kind: str) -> bool:
+    """Whether a type is a pattern of days without a year, as in syslog (RFC 3164 section 4.1.2): %b %e %H:%M:%S."""
+    return is_clock(kind) and "%Y" not in kind and ("%b" in kind or "%m" in kind)
 
 
 def width(kind: str) -> int:
@@ -53,8 +60,11 @@ def pieces(pattern: str) -> list[tuple[str, str]]:
 
 @cache
 def table(pattern: str) -> NDArray[np.int64]:
-    """int64 [pieces, 2]: code and, of a literal, the byte."""
-    return np.array([(CODES[c][0], 0) if c else (0, ord(text)) for c, text in _PIECE.findall(pattern)], np.int64)
+    """int64 [pieces, 2]: code and, of a literal, the byte; in front of them the year of a time that says none."""
+    first = [(YEAR, LEAP)] if is_yearless(pattern) else []
+    return np.array(
+        [*first, *((CODES[c][0], 0) if c else (0, ord(text)) for c, text in _PIECE.findall(pattern))], np.int64
+    )
 
 
 @cache
@@ -85,12 +95,17 @@ def cut_to_seconds(pattern: str, text: bytes) -> bytes:
 
 
 def value(pattern: str, text: bytes) -> int | None:
-    """Seconds since the epoch, a fraction cut off; what the pattern lacks is that of 1970-01-01 00:00:00 UTC."""
+    """Seconds since the epoch, a fraction cut off; what the pattern lacks is that of 1970-01-01 00:00:00 UTC.
+
+    Of a day without a year it is LEAP.
+    """
     found = parts(pattern, text)
     if found is None:
         return None
     month = MONTHS[found["b"]] if "b" in found else int(found.get("m", b"1"))
-    days = days_of(int(found.get("Y", b"1970")), month, int(found.get("d", found.get("e", b"1"))))
+    days = days_of(
+        int(found.get("Y", LEAP if is_yearless(pattern) else 1970)), month, int(found.get("d", found.get("e", b"1")))
+    )
     if days is None:
         return None
     hour = int(found.get("H", b"0"))

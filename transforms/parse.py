@@ -24,11 +24,12 @@ _MOST = 64  # parsers kept: a file whose header changes with each line must not 
 class Parse:
     """A step of the fused stage. `formats` are those of the plan, by the names of which those in Ranges are made.
 
-    "a+b": lines that a does not read are in b. "e/a": lines of a are inside those of the envelope e.
+    "a+b": lines that a does not read are in b. "e/a": lines of a are inside those of the envelope e. `now`: by when the
+    lines were written, in seconds since the epoch; without it those whose time says no year are rejected.
     """
 
-    def __init__(self, policy: Policy, fields: Fields, formats: Mapping[str, Format]) -> None:
-        self.formats, self.columns = dict(formats), fields.kept
+    def __init__(self, policy: Policy, fields: Fields, formats: Mapping[str, Format], now: int | None = None) -> None:
+        self.formats, self.columns, self.now = dict(formats), fields.kept, now
         allowed = allowed_parameters(policy)
         self.allowed: frozenset[bytes] | None = allowed
         self.endpoints = Endpoints(policy.endpoints, allowed)
@@ -67,7 +68,7 @@ class Parse:
             refused: list[bytes] = []
             lines, accounts = self.parser(reader).inside(outside, None if number == len(tried) - 1 else refused)
             inside += from_bytes(lines) if reader.escapes == "json" else lines
-            outside = _chunk(chunk, b"".join(line + b"\n" for line in refused), accounts)
+            outside = _chunk(chunk, b"".join(refused), accounts)
         return _chunk(chunk, inside, outside.accounts)
 
     def _tried(self, tried: Sequence[Reader], chunk: Chunk) -> Iterator[Events]:
@@ -83,7 +84,7 @@ class Parse:
                 accounts = events.accounts
             if last or not refused:
                 return
-            chunk = _chunk(chunk, b"".join(line + b"\n" for line in refused), accounts)
+            chunk = _chunk(chunk, b"".join(refused), accounts)
 
     def parser(self, reader: Reader) -> TextParser:
         """The parser of a reader, made once a worker."""
@@ -91,7 +92,7 @@ class Parse:
             if len(self._parsers) >= _MOST:
                 self._parsers.clear()
             self._parsers[reader] = TextParser(
-                reader, allowed_parameters=self.allowed, columns=self.columns, endpoints=self.endpoints
+                reader, allowed_parameters=self.allowed, columns=self.columns, endpoints=self.endpoints, now=self.now
             )
         return self._parsers[reader]
 

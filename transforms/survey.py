@@ -16,7 +16,7 @@ from transforms.distinct import Source
 from transforms.kernels.group import NO_VALUE, Index, group, keep_least
 from transforms.looked_at import Seen, Subject, look, look_at_host
 from transforms.partials import as_wide, number, pair
-from transforms.treatments.agent import BOT
+from transforms.treatments.agent import BOT, HUMAN
 
 AGENTS = 16
 """Agents counted behind a value; more are "16 or more"."""
@@ -64,13 +64,13 @@ class Survey:
         network = batch["network"].indices.fill_null(-1).to_numpy()
         wide = as_wide(batch["network"].dictionary)
         classes = batch["agent_class"].dictionary.to_pylist()
-        bots = np.append([word == BOT for word in classes], False)[
-            batch["agent_class"].indices.fill_null(-1).to_numpy()
-        ]
+        kinds = batch["agent_class"].indices.fill_null(-1).to_numpy()
+        bots, people = (np.append([word == kind for word in classes], False)[kinds] for kind in (BOT, HUMAN))
         self.left_out["requests of bots"] += int(bots.sum())
-        self.left_out["requests without an address"] += int(((network < 0) & ~bots).sum())
+        self.left_out["requests in logs without agents"] += int((~bots & ~people).sum())
+        self.left_out["requests without an address"] += int(((network < 0) & people).sum())
         sampled = np.append(self._sampled(wide[:, 0]), False)
-        rows = np.flatnonzero(~bots & (network >= 0) & sampled[network])
+        rows = np.flatnonzero(people & (network >= 0) & sampled[network])
         if rows.size:
             self._count(source, batch, rows, wide[network[rows]])
         while self.index.count > self.bounds.pairs:

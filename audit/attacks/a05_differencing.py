@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from audit.attacks.a02_join import of_period, of_route
-from audit.bounds import REST, Bounds, Cells, Leaf, bounds_of
+from audit.bounds import NOBODY, REST, Bounds, Cells, Leaf, bounds_of
 from audit.case import Case, Evidence, Part, Tried
 
 ID = "A5"
@@ -114,6 +114,8 @@ def _truth(case: Case, cells: Cells, part: Part) -> Behind | None:
     for line in lines:
         route = next((name for name, match in routes if match(line, 0)), REST)
         kind = "bot" if BOT.search(line.agent) or not line.agent.strip("-") else "human"
+        if not line.agent and NOBODY in cells.classes:
+            kind = NOBODY
         at[cells.status_of(str(line.status)), route, kind].append(line.neighbourhood)
 
     def behind(target: frozenset[int]) -> tuple[int, int]:

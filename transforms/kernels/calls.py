@@ -38,6 +38,8 @@ _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "nanos": (18, 0, 0, True, 0, 1 << 62, 1000),
     "whole": (12, 6, 0, True, 0, 1 << 62, 1),
     "decimal": (12, 6, 3, False, 0, 1 << 62, 1),
+    "fraction": (12, 6, 9, False, 0, 1 << 62, 1),
+    "unclear": (18, 0, 0, True, 0, 1 << 62, 1),
 }
 _MINUS, _POINT, _ZERO, _ONE = 45, 46, 48, 49
 
@@ -182,6 +184,13 @@ def _values(kind: str, block: Block, starts: Int32, lens: Int32, out: Int64) -> 
     elif kind == "decimal":
         out[(lens < 5) | (block.text[np.maximum(starts + lens - 4, 0)] != _POINT)] = WRONG
         wrong = int(np.count_nonzero(out == WRONG))
+    elif kind == "fraction":
+        whole = np.empty_like(out)
+        kernels.numbers(block.text, starts, lens, digits, 0, 0, False, low, high, whole)
+        out[whole != WRONG] = WRONG
+        wrong = int(np.count_nonzero(out == WRONG))
+    elif kind == "unclear":
+        out[out != WRONG] = -1
     if divisor > 1:
         out[out != WRONG] //= divisor
     return wrong

@@ -39,6 +39,9 @@ def _time(text: Text, i: int, end: int, table: Ints) -> int:
             if i < 0:
                 return WRONG
             continue
+        if code == 13:
+            year = table[p, 1]
+            continue
         width = 1 if code == 0 else 4 if code == 1 else 3 if code == 10 else 2
         if code == 12:
             width = 1 if i < end and text[i] == 90 else 6 if i + 3 < end and text[i + 3] == 58 else 5

@@ -160,6 +160,18 @@ def gather(block: Block, starts: Int32, lens: Int32, into: Block) -> NDArray[np.
     return np.frombuffer(b"".join(lines), np.uint8)
 
 
+def surely_none(
+    block: Block, rows: Rows, refused: Int32, longest: int, behind: bytes, before: bytes | None
+) -> NDArray[np.bool_]:
+    """bool[refused]: which of these lines no exact reading takes (kernels.doubt); `before` is None where none may be cut."""
+    from transforms.kernels.doubt import surely_none as kernel
+
+    out = np.empty(refused.size, np.bool_)
+    user, last = (np.frombuffer(text, np.uint8) for text in (behind, before or b""))
+    kernel(block.words, block.text, rows.line_starts, refused, longest, user, before is not None, last, out)
+    return out
+
+
 def _packed(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], Int64]:
     """Texts one behind the other, and int64[texts + 1] where they begin."""
     return np.frombuffer(b"".join(texts) + b"\0", np.uint8).copy(), np.cumsum([0, *map(len, texts)]).astype(np.int64)
@@ -176,3 +188,4 @@ def warm(block: Block) -> None:
     unescape(block, *spans, plain)
     block.text[0] = before
     gather(block, *spans, plain)
+    surely_none(block, rows, np.zeros(1, np.int32), 100, b"-", b"-")

@@ -89,6 +89,8 @@ VALUES: Mapping[str, Callable[[bytes], int | None]] = {
     "units": lambda text: unit_time(text),
     "whole": lambda text: number(text, 6),
     "decimal": lambda text: number(text, 6),
+    "fraction": lambda text: number(text, 6),
+    "unclear": lambda text: -1,
 }
 
 # ---- text -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import replace
 from functools import lru_cache
@@ -85,7 +86,11 @@ def names_of(header: str, separator: bytes, line: bytes) -> tuple[str, ...]:
     text = line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     if header == "fields":
         return tuple(text[len(FIELDS) :].split())[:_MOST]
-    return tuple(name.strip().strip('"') for name in text.split(separator.decode()))[:_MOST]
+    try:
+        (row,) = csv.reader([text], delimiter=separator.decode())  # a name may hold the separator
+    except csv.Error:  # a carriage return in a name, or one that is too long
+        return ()
+    return tuple(map(str.strip, row))[:_MOST]
 
 
 @lru_cache(256)

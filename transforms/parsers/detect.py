@@ -13,6 +13,7 @@ from transforms.parsers.directive import DirectiveError
 from transforms.parsers.escapes import from_bytes, from_json
 from transforms.parsers.families import by_header, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Field, Reader, Span
+from transforms.parsers.times import is_zoneless
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*\Z")
 _ADDRESS = re.compile(rb"\[([^\]]+)\](?::\d+)?\Z|([\d.]+):\d+\Z")
@@ -153,7 +154,7 @@ def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
     for field, (start, stop) in zip(reader.fields, read[0], strict=True):
         text = line[start:stop]
         if field.typed:
-            text = b"%d" % next(numbers) + _unit(field) if text else b""
+            text = b"%d" % next(numbers) + (_unit(field) or _clock(field, reader)) if text else b""
         if field.column in built and not texts.get(field.column):
             texts[field.column] = text
     if b"," in texts.get("host", b""):  # the first of several addresses
@@ -164,6 +165,11 @@ def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
 def _unit(field: Field) -> bytes:
     """Of a duration: seconds or microseconds, for 0 is 0 in both."""
     return field.type.partition("|")[0].replace("decimal", "seconds").encode() if field.column == "duration" else b""
+
+
+def _clock(field: Field, reader: Reader) -> bytes:
+    """Of a time on the clock of a machine: its zone, for the same digits are another time in another one."""
+    return reader.zone.encode() if field.column in ("time", "date") and is_zoneless(field.type) else b""
 
 
 def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:

@@ -30,7 +30,8 @@ _VALUES = {
 }  # fmt: skip
 _NUMBERS = {
     "epoch": "1795163412.250", "epoch_ms": "1795163412250", "epoch_us": "1795163412250000", "status": "200",
-    "decimal": "0.012", "whole": "12", "zero": "0", "count": "5120", "seconds": "0.012", "millis": "12", "micros": "12000",
+    "decimal": "0.012", "fraction": "0.012", "unclear": "12", "whole": "12", "zero": "0", "count": "5120",
+    "seconds": "0.012", "millis": "12", "micros": "12000",
     "clf": "20/Nov/2026:08:30:12 +0000", "iso8601": "2026-11-20T08:30:12+00:00",
 }  # fmt: skip
 _CLOCK = {

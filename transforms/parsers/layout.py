@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from transforms import clocks
-from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Plan, Rows
+from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Int32, Plan, Rows
+from transforms.kernels.lines import surely_none
 from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
 from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader
 
@@ -74,6 +78,8 @@ class Layout(Reader):
         if field.typed:
             return field.pattern
         end = b"[" + re.escape(after) + b"]" if after else _TAIL
+        if field.mode == LAST:  # an address may begin with that byte (::1): it ends the value where no other follows
+            end += b"[^ " + re.escape(after) + rb"]*(?: |\Z)"
         some = b"(?!-?" + end + b")" if self.must_be(i) else b""
         if field.mode == LAZY:
             anyone = b".{0,%d}?" % LONGEST_USER
@@ -127,6 +133,14 @@ class Layout(Reader):
             return True
         end = line.rstrip(b" \r")
         return end.endswith(b'"') and not end.endswith((b'\\"', self.before(len(self.fields) - 1)))
+
+    def surely_none(self, block: Block, rows: Rows, refused: Int32) -> NDArray[np.bool_]:
+        """See Reader."""
+        if self._behind_user is None:
+            return super().surely_none(block, rows, refused)
+        may_be_cut = self.fields[-1].mode == QUOTED and self.literals[-1] == b'"'
+        before = self.before(len(self.fields) - 1) if may_be_cut else None
+        return surely_none(block, rows, refused, LONGEST_LINE, self._behind_user, before)
 
     def scan(self, block: Block, rows: Rows) -> None:
         """Spans of a block by the kernel."""

@@ -11,6 +11,7 @@ from schemas.load import Format
 from transforms.kernels.calls import Block, Rows
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.reader import Field, Read, Reader, Span, is_typed
+from transforms.parsers.times import refuse_unclear
 
 _GIVEN_BY = {
     "path": (("path",), ("request",), ("target",), ("url",), ("location",)), "time": (("time",), ("date", "clock")),
@@ -35,6 +36,8 @@ class NamedReader(Reader):
                 raise DirectiveError(f"bad_type: {field.type!r} of {field.column}, expected text, a number or a time")
             if is_typed(field.type) is not (field.column in _TYPED):
                 raise DirectiveError(f"bad_type: {field.type!r} does not fit the column {field.column}")
+            if is_typed(field.type):
+                refuse_unclear(field)
         self._groups = [self._group(column) for column in format.required]
         self._brackets = [i for i, field in enumerate(self.fields) if "clf" in field.type]
 

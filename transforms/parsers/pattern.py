@@ -11,6 +11,7 @@ from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.layout import Layout
 from transforms.parsers.reader import Field, is_typed
+from transforms.parsers.times import refuse_unclear
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([a-z]+)([<>!]?)(?::([^{}]*))?\}")
 _OTHER = frozenset({"text", "word", "list"})
@@ -90,6 +91,8 @@ def _check(fields: list[Field]) -> None:
             raise DirectiveError(f"bad_type: {field.type!r} of {field.column}, expected text, a number or a time")
         if field.column in load.DEFAULT_TYPES and not is_typed(field.type):
             raise DirectiveError(f"bad_type: {field.type!r} does not fit the column {field.column}")
+        if is_typed(field.type):
+            refuse_unclear(field)
     if any((field.padded and not field.typed) or (field.some and field.typed) for field in fields):
         raise DirectiveError("bad_pattern: {column>} needs a number or time, and {column!} a text")
     if sum(field.mode == LAZY for field in fields) > 1 or any(

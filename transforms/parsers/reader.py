@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from transforms import clocks
-from transforms.kernels.calls import Block, Rows
+from transforms.kernels.calls import Block, Int32, Rows
 from transforms.kernels.modes import NAMED
 from transforms.kernels.plain import VALUES
 
@@ -40,6 +43,8 @@ PATTERNS = {
     "units": rb"(?=\d)(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,9}(?:\.\d{1,9})?(?:[mun]|\xc2\xb5)?s)?|-",
     "whole": rb"\d{1,12}|-",
     "decimal": rb"\d{1,12}\.\d{3}",
+    "fraction": rb"\d{1,12}\.\d{1,9}",
+    "unclear": rb"\d{1,18}|-",
 }
 NONE = -1  # the value of a number that the line does not have
 _PARTS = {
@@ -134,6 +139,10 @@ class Reader:
     def is_surely_none(self, line: bytes) -> bool:
         """Whether `read` refuses a line that `scan` refused, found out faster than by reading; False where unsure."""
         return False
+
+    def surely_none(self, block: Block, rows: Rows, refused: Int32) -> NDArray[np.bool_]:
+        """bool[refused]: the same of many rows that `scan` refused; False for blank lines too."""
+        return np.zeros(refused.size, np.bool_)
 
     @property
     def positions(self) -> dict[str, int]:

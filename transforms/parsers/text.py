@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from collections.abc import Callable, Iterator
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +13,6 @@ from schemas import load
 from schemas.stages import Accounts, Chunk, Events
 from transforms.endpoints import Endpoints
 from transforms.kernels.calls import (
-    SIZE,
     WRONG,
     Block,
     Dictionary,
@@ -27,12 +24,12 @@ from transforms.kernels.calls import (
 )
 from transforms.kernels.lines import gather
 from transforms.kernels.lines import unescape as unescape_spans
+from transforms.parsers.blocks import blocks, reject, runs
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.escapes import ESCAPES, from_percent
-from transforms.parsers.reader import LONGEST_LINE, NONE, Read, Reader, may_miss
-from transforms.shape import shape
+from transforms.parsers.reader import LONGEST_LINE, NONE, Reader, may_miss
+from transforms.parsers.times import from_zone, is_yearless, is_zoneless, with_year
 
-LONGEST_LIST = 20  # shapes of rejected lines that a chunk keeps
 _TYPES = {"timestamp": pa.int64(), "status": pa.int16(), "count": pa.int64(), "duration": pa.int64()}
 _NOTHING = (b"", b"-")
 _DASH = 45
@@ -51,8 +48,11 @@ class TextParser:
         allowed_parameters: frozenset[bytes] | None,
         columns: frozenset[str],
         endpoints: Endpoints | None = None,
+        now: int | None = None,
     ) -> None:
         """`columns`: canonical columns to build, where the format has them; what fields.toml drops is never built.
+
+        `now` (seconds since the epoch): by when the lines were written; without it none whose time says no year is read.
 
         `allowed_parameters`: names of the parameters that stay in the query; None is all of them, which `crowdlog learn`
         looks at and no run does. Raises DirectiveError.
@@ -70,14 +70,13 @@ class TextParser:
         at = self.layout.positions
         self._time = at.get("time", at.get("date"))
         kinds = [self.layout.fields[at[name]].type for name in ("time", "date") if name in at]
-        self._zone = (
-            None if self.layout.zone == "UTC" or any(not is_zoneless(kind) for kind in kinds) else self.layout.zone
-        )
+        self._zone = None if self.layout.zone == "UTC" or not all(map(is_zoneless, kinds)) else self.layout.zone
+        self._yearless, self._now = [i for i in self._typed if is_yearless(self.layout.fields[i])], now
 
     def parse(self, chunk: Chunk, refused: list[bytes] | None = None) -> Events:
         """Events of the lines of a chunk, in their order; every line is counted in the accounts.
 
-        With `refused`, lines that are none of the format are put there, for another one, and not counted.
+        With `refused`, lines that are none of the format are put there (with their newlines), for another one, and not counted.
         """
         accounts = copy.deepcopy(chunk.accounts)
         dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
@@ -105,7 +104,7 @@ class TextParser:
         the values int64[parsed] of the typed ones. The block is used again for the next.
         """
         rows, block = Rows(len(self.layout.fields)), Block()
-        for lines in _blocks(chunk, accounts):
+        for lines in blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, numbers = self._read(block, rows, accounts, refused)
@@ -121,7 +120,7 @@ class TextParser:
         accounts, found = copy.deepcopy(chunk.accounts), []
         rows, block, lines_inside = Rows(len(self.layout.fields)), Block(), Block()
         at = self.layout.positions["message"]
-        for lines in _blocks(chunk, accounts):
+        for lines in blocks(chunk, accounts):
             block.fill(lines)
             self.layout.scan(block, rows)
             starts, lens, _ = self._read(block, rows, accounts, refused)
@@ -139,16 +138,33 @@ class TextParser:
         starts[:, rows.refused], lens[:, rows.refused] = 0, 0
         numbers = {i: self._values(i, block, starts[i], lens[i], good) for i in self._typed}
         accounts.lines += rows.rows
-        doubtful = np.flatnonzero(~good).tolist()
-        for r in doubtful:
+        doubtful = np.flatnonzero(~good).astype(np.int32)
+        left = np.zeros(rows.rows, np.bool_)
+        if refused is not None and rows.scanned and doubtful.size:  # mostly lines of another format
+            sure = self.layout.surely_none(block, rows, doubtful)
+            left[doubtful[sure]] = True
+            doubtful = doubtful[~sure]
+        for r in doubtful.tolist():
             start, stop = int(rows.line_starts[r]), int(rows.line_starts[r + 1]) - 1
-            read = self._read_exactly(block.text[start:stop].tobytes(), rows.scanned, accounts, refused)
-            if read is not None:
+            line = block.text[start:stop].tobytes()
+            if not self._is_of_some_format(line, accounts):
+                continue
+            read = None if rows.scanned and self.layout.is_surely_none(line) else self.layout.read(line)
+            if read is None and refused is None:
+                reject(line, "no_format", accounts)
+            elif read is None:
+                left[r] = True
+            else:
                 spans, exact = read
                 good[r] = True
                 starts[:, r], lens[:, r] = [a + start for a, _ in spans], [b - a for a, b in spans]
                 for i, value in zip(self._typed, exact, strict=True):
                     numbers[i][r] = value
+        if refused is not None:
+            refused += runs(block, rows, left)
+            accounts.lines -= int(left.sum())
+        for i in self._yearless:
+            self._date(i, block, rows, numbers[i], good, accounts)
         accounts.parsed += int(good.sum())
         if not good.all():
             starts, lens = np.ascontiguousarray(starts[:, good]), np.ascontiguousarray(lens[:, good])
@@ -169,6 +185,16 @@ class TextParser:
             good &= column != WRONG
         return column
 
+    def _date(
+        self, i: int, block: Block, rows: Rows, times: Int64, good: NDArray[np.bool_], accounts: Accounts
+    ) -> None:
+        """Give times their year; rows in which that is not known are rejected."""
+        there = np.flatnonzero(good & (times != NONE))
+        times[there] = with_year(times[there], self._now)
+        for r in there[times[there] == WRONG].tolist():
+            good[r] = False
+            reject(block.text[rows.line_starts[r] : rows.line_starts[r + 1] - 1].tobytes(), "no_year", accounts)
+
     def _join(self, block: Block, starts: Int32, lens: Int32, numbers: dict[int, Int64]) -> None:
         """Make one field of those that give one column, and a time of date and clock; put it into the zone of UTC."""
         for first, other in self.layout.others:
@@ -185,24 +211,17 @@ class TextParser:
         if self._zone is not None and self._time is not None:
             numbers[self._time] = from_zone(numbers[self._time], self._zone)
 
-    def _read_exactly(self, line: bytes, scanned: bool, accounts: Accounts, refused: list[bytes] | None) -> Read | None:
-        """Spans and values of a line that the kernel refused, or None with the reason counted."""
+    def _is_of_some_format(self, line: bytes, accounts: Accounts) -> bool:
+        """Whether a line that the kernel refused has to be read exactly; else it is counted."""
         if len(line) > LONGEST_LINE:
             reject(line, "too_long", accounts)
-            return None
-        if not line.strip():
+        elif not line.strip():
             accounts.skipped["blank"] += 1
-            return None
-        if self.layout.is_directive(line):
+        elif self.layout.is_directive(line):
             accounts.skipped["directive"] += 1
-            return None
-        read = None if scanned and self.layout.is_surely_none(line) else self.layout.read(line)
-        if read is None and refused is not None:
-            refused.append(line)
-            accounts.lines -= 1
-        elif read is None:
-            reject(line, "no_format", accounts)
-        return read
+        else:
+            return True
+        return False
 
     def _columns(
         self,
@@ -273,61 +292,11 @@ class TextParser:
         return "none" if self.layout.escapes == "json" and split else self.layout.escapes
 
 
-def _blocks(chunk: Chunk, accounts: Accounts) -> Iterator[NDArray[np.uint8]]:
-    """The chunk's lines in blocks of at most SIZE bytes; a line that is longer than that is counted and left out."""
-    lines = chunk.buffer[: chunk.size]
-    if lines.size and lines[-1] != 10:
-        lines = np.append(lines, np.uint8(10))
-    start = 0
-    while start < lines.size:
-        stop = start + end_of_lines(lines[start : start + SIZE])
-        if stop == start:
-            stop = start + SIZE
-            while not (found := np.flatnonzero(lines[stop : stop + SIZE] == 10)[:1]).size:
-                stop += SIZE
-            stop += int(found[0]) + 1
-            accounts.lines += 1
-            reject(lines[start : start + LONGEST_LINE].tobytes(), "too_long", accounts)
-        else:
-            yield lines[start:stop]
-        start = stop
-
-
-def end_of_lines(text: NDArray[np.uint8]) -> int:
-    """How many bytes of `text` are whole lines."""
-    for step in (LONGEST_LINE, text.size):  # mostly the last line is short
-        found = np.flatnonzero(text[-step:] == 10)
-        if found.size:
-            return max(text.size - step, 0) + int(found[-1]) + 1
-    return 0
-
-
-def reject(line: bytes, reason: str, accounts: Accounts) -> None:
-    """Count a line that is not read, and its shape."""
-    accounts.rejected[reason] += 1
-    if accounts.shapes.total() < LONGEST_LIST:
-        accounts.shapes[reason, shape(line)] += 1
-
-
 def _widen(accounts: Accounts, file: int, times: Int64) -> None:
     """Take the extreme times of a block into the edges of its file."""
     if times.size:
         first, last = accounts.edges.get(file, (times[0], times[0]))
         accounts.edges[file] = (int(min(first, times.min())), int(max(last, times.max())))
-
-
-def is_zoneless(kind: str) -> bool:
-    """Whether times of a type say no zone."""
-    return all("%" in one and "%z" not in one for one in kind.split("|"))
-
-
-def from_zone(times: Int64, zone: str) -> Int64:
-    """Seconds since the epoch of times on the clock of a zone; the earlier of two where the clock was set back."""
-    quarters, ids = np.unique(times // 900, return_inverse=True)
-    place = ZoneInfo(zone)
-    local = [dt.datetime.fromtimestamp(q * 900, dt.UTC).replace(tzinfo=place) for q in quarters.tolist()]
-    east = np.array([int(at.utcoffset().total_seconds()) for at in local], np.int64)  # type: ignore[union-attr]
-    return times - east[ids] if times.size else times
 
 
 def _as_logged(
@@ -346,7 +315,8 @@ def _as_logged(
         distinct: dict[bytes, int] = {}
         moved = []
         for value in values.to_pylist():
-            value = plain(value.replace(b"+", b" ") if plus else value)
+            # where a blank stands as such, a + is one
+            value = plain(value.replace(b"+", b" ") if plus and b" " not in value else value)
             value = from_percent(value) if percent else value
             moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from schemas.load import Format
 from schemas.stages import Accounts, Chunk
+from transforms.parsers.blocks import reject
 from transforms.parsers.delimited import DelimitedReader
 from transforms.parsers.escapes import from_bytes, from_json
 from transforms.parsers.families import next_header, readers, readers_behind
@@ -14,7 +15,6 @@ from transforms.parsers.json_lines import JsonReader
 from transforms.parsers.labelled import LabelledReader
 from transforms.parsers.layout import Layout
 from transforms.parsers.reader import LONGEST_LINE, UNREAD, Read, Reader
-from transforms.parsers.text import reject
 from transforms.scrub.columns import Treatments
 from transforms.scrub.delimited import DelimitedLine, version_line
 from transforms.scrub.family import Puts

@@ -13,7 +13,7 @@ from transforms.kernels import plain
 from transforms.kernels.modes import NAMED
 from transforms.parsers.escapes import ESCAPES, from_percent
 from transforms.parsers.reader import Field, Read, Reader
-from transforms.parsers.text import from_zone, is_zoneless
+from transforms.parsers.times import from_zone, is_zoneless
 from transforms.scrub import targets
 from transforms.scrub.addresses import NO_ADDRESS
 from transforms.scrub.columns import NOTED, Treatments

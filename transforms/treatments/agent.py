@@ -192,8 +192,11 @@ def _device(text: str, system: str) -> str:
 class Treatment:
     """User-Agent of an event → (agent_class, family, major, os, device, bot), by ua-parser and crawler-user-agents.
 
-    Bots have "(none)" for family, major, os and device; people have "(none)" for bot.
+    Bots have "(none)" for family, major, os and device; people have "(none)" for bot. Where a format has neither an agent nor
+    what collectors name, nobody knows who was a person: `lacking` is given for all events.
     """
+
+    lacking = (NONE,) * len(GIVES)
 
     def __init__(self, policy: Policy | None = None) -> None:
         pass

@@ -26,6 +26,7 @@ from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
 from pipeline.source import Input, digest, find, plan
 from schemas import load
+from schemas.load import DeclarationError
 from schemas.policy import Policy
 from schemas.trouble import Trouble, from_text
 from transforms.geography import Countries
@@ -173,6 +174,8 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
             pipeline.run().wait_until_finish()
     except Trouble:
         raise
+    except DeclarationError as error:  # the graph was not built
+        raise Trouble("E202", str(error)) from None
     except Exception as error:
         if os.environ.get("CROWDLOG_DEBUG") == "1":
             raise

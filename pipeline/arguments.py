@@ -178,6 +178,14 @@ def _add_policy(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     policy.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the policy (crowdlog.toml)")
     policy.add_argument("--preset", metavar="NAME", help="say what a shipped preset holds instead")
+    policy.add_argument(
+        "--diff",
+        nargs=2,
+        type=Path,
+        metavar=("OLD", "NEW"),
+        help="say what a change would newly reveal or hide instead",
+    )
+    policy.add_argument("--release", type=Path, metavar="DIR", help="with --diff: on which rows published in DIR")
     policy.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -165,6 +165,16 @@ def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
 
 def policy_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog policy`."""
+    if options.diff:
+        if options.file is not None or options.preset is not None:
+            raise Trouble("E201", "--diff compares two policies: leave FILE and --preset out")
+        from pipeline import policy_diff
+
+        old, new = options.diff
+        print(policy_diff.told(old, new, options.release, options.json))
+        return 0
+    if options.release is not None:
+        raise Trouble("E201", "--release is for --diff OLD NEW")
     from pipeline.allowed import told
 
     print(told(options.file, options.preset, options.json))

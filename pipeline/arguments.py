@@ -20,7 +20,7 @@ exit status:
   2  wrong usage, a wrong policy, a missing or corrupt geo database
   3  input trouble: nothing matched, unreadable, truncated, too many lines rejected
   4  refused: another run holds the folder, or a check before the commit failed
-  5  the audit found a leak
+  5  the audit found a leak, or a promise is unmet
 Unless it is 0, nothing was published.
 """
 

@@ -138,13 +138,14 @@ def test_with_all_evidence_what_is_there_is_met(
 
 AGAINST_BY_ATTACK = {
     "C1": "A2", "C2": "A1", "C3": "A7", "C4": "A3", "C9": "A3", "C10": "A1", "C12": "A3", "C13": "A4", "C15": "A2",
-    "C16": "A3", "C19": "A8", "C21": "A14",
+    "C16": "A3", "C19": "A9", "C21": "A14",
 }  # fmt: skip
 AGAINST_BY_TEST = {
     "C2": "test_graph_is_not_built", "C3": "test_no_canary_survives", "C4": "test_no_canary_of_an_event_survives",
     "C8": "test_a_licence_ping_is_no_page_and_keeps_nothing", "C9": "test_no_canary_survives", "C11": "test_names",
     "C12": "test_a_visitor_is_network_and_neighbourhood", "C14": "test_rows_are_what_the_log_says",
     "C16": "test_known_addresses", "C17": "test_a_visitor_of_one_site_is_another_on_another",
+    "C19": "test_key_is_on_no_disk",
     "C20": "test_second_publication_is_refused", "C21": "test_broken_policy_stops_the_run",
 }  # fmt: skip
 

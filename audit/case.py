@@ -19,6 +19,7 @@ from schemas import load
 from schemas.trouble import Trouble
 
 RELEASES = ("release", "release-partner")
+ROUNDED = {"release-partner": 10}  # folders whose measures are rounded down, and to multiples of what
 AUDITS = ("internal", "audits")
 K = 10  # where no manifest says it
 PLACE = re.compile(r"(?P<table>[^/]+)/site=(?P<site>[^/]+)/grain=(?P<grain>[^/]+)/date=(?P<date>[^/]+)/[^/]+\.parquet")

@@ -16,12 +16,11 @@ from pipeline.records import Part, Records
 from schemas import load
 from schemas.lineage import holdings, refuse_links
 from schemas.load import DeclarationError
-from schemas.policy import K_FLOOR, PARTNER_FLOOR
+from schemas.profiles import profiles
 from schemas.trouble import Trouble
 
 HELD, FAILED, MISSING = "held", "FAILED", "missing"
-FLOORS = {FOLDERS["internal"]: K_FLOOR, FOLDERS["partner"]: PARTNER_FLOOR}
-ROUNDED = 10  # measures of the partner profile are multiples of it
+PROFILES = {folder: name for name, folder in FOLDERS.items()}
 PARTNER_ATTACKS = ("A1", "A2", "A4", "A5")
 SHOWN = 3  # places that are named
 
@@ -52,7 +51,7 @@ def crowds(records: Records) -> Checked:
     faults = []
     for part in records.parts:
         k = part.facts["k"]
-        if k < FLOORS[part.folder]:
+        if k < profiles()[PROFILES[part.folder]].k:
             faults.append(f"{part.place}: k is {k}")
         small = sum(visitors < k for visitors in rows(records, part)["visitors"].to_pylist())
         if small:
@@ -160,8 +159,8 @@ def sites(records: Records) -> Checked:
 
 
 def partner(records: Records) -> Checked:
-    """The partner release stands for itself: k of 50 and more, and rounded measures."""
-    folder = FOLDERS["partner"]
+    """The partner release stands for itself: larger crowds, rounded measures, listed tables."""
+    folder, profile = FOLDERS["partner"], profiles()["partner"]
     if folder not in records.folders:
         return MISSING, f"there is no {folder}: nothing was published for partners"
     faults = []
@@ -170,11 +169,12 @@ def partner(records: Records) -> Checked:
         numbers = [
             table[name].to_pylist() for name in table.column_names if table.schema.field(name).type == pa.int64()
         ]
-        if part.facts["k"] < PARTNER_FLOOR or any(one % ROUNDED for column in numbers for one in column):
-            faults.append(f"{part.place}: k below {PARTNER_FLOOR}, or measures that are not rounded")
-    return judged(
-        faults, f"{len(records.of(folder))} files, k of {PARTNER_FLOOR} and more, measures rounded to {ROUNDED}"
-    )
+        if part.facts["k"] < profile.k or any(one % profile.rounded for column in numbers for one in column):
+            faults.append(f"{part.place}: k below {profile.k}, or measures that are not rounded")
+        if part.path.partition("/")[0] not in profile.tables:
+            faults.append(f"{part.place}: a table that is not for partners")
+    said = f"k of {profile.k} and more, measures rounded to {profile.rounded}, tables: {', '.join(profile.tables)}"
+    return judged(faults, f"{len(records.of(folder))} files, {said}")
 
 
 def partner_audit(records: Records) -> Checked:

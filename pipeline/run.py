@@ -28,6 +28,7 @@ from pipeline.source import Input, digest, find, plan
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
+from schemas.profiles import profiles
 from schemas.trouble import Trouble, from_text
 from transforms.geography import Countries
 from transforms.guard import Calendar
@@ -72,7 +73,8 @@ def prepare(
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
-    grains = {site.name: {t.name: site.grain(t.name) for t in load.trends().tables} for site in policy.all_sites}
+    trends = profiles()[wanted.profile].trends(load.trends())
+    grains = {site.name: {t.name: site.grain(t.name) for t in trends.tables} for site in policy.all_sites}
     refuse_other_zones(policy, ledger.zones(wanted.profile))
     assigned = assignment(wanted, policy)
     fresh: list[Input] = []
@@ -101,7 +103,7 @@ def prepare(
         committed=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
         policy=policy,
         fields=load.fields(),
-        trends=load.trends(),
+        trends=trends,
         forced_site=wanted.site,
         geo_db=str(countries.path),
         max_reject_rate=wanted.max_reject_rate,

@@ -26,6 +26,7 @@ from pipeline.run import run
 from schemas import load
 from schemas.commitments import Commitment, commitments, read_commitments
 from schemas.load import DeclarationError
+from schemas.profiles import profiles
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
@@ -233,8 +234,24 @@ def k_of_first(folder: Path, k: int) -> None:
 
 
 def partner_of(folder: Path, k: int, change: Callable[[pa.Table], pa.Table]) -> None:
-    """The release once more, as it were for partners."""
+    """The release once more, as it were for partners: those tables that are for them."""
     shutil.copytree(folder / "release", folder / "release-partner")
+    others = [
+        one
+        for one in (folder / "release-partner").iterdir()
+        if one.is_dir() and one.name not in profiles()["partner"].tables
+    ]
+    for one in others:
+        shutil.rmtree(one)
+    listed = folder / "release-partner" / "manifest.json"
+    edit(
+        listed,
+        lambda data: [
+            data["files"].pop(path)
+            for path in list(data["files"])
+            if path.split("/")[0] in {one.name for one in others}
+        ],
+    )
     for file in (folder / "release-partner").rglob("*.parquet"):
         pq.write_table(change(pq.ParquetFile(file).read()), file)
     edit(folder / "release-partner" / "manifest.json", lambda data: [one.update(k=k) for one in data["files"].values()])
@@ -246,6 +263,17 @@ def listed_as_they_are(folder: Path) -> Callable[[Any], Any]:
         facts.update(sha256=hashlib.sha256((folder / path).read_bytes()).hexdigest())
         for path, facts in data["files"].items()
     ]
+
+
+def one_table_more(folder: Path, more: str) -> None:
+    """A right partner release, and one table more that is rounded, but not for partners."""
+    partner_of(folder, 50, rounded)
+    shutil.copytree(folder / "release" / more, folder / "release-partner" / more)
+    for file in (folder / "release-partner" / more).rglob("*.parquet"):
+        pq.write_table(rounded(pq.ParquetFile(file).read()), file)
+    listed = json.loads((folder / "release" / "manifest.json").read_bytes())["files"]
+    found = {path: {**facts, "k": 50} for path, facts in listed.items() if path.startswith(f"{more}/")}
+    edit(folder / "release-partner" / "manifest.json", lambda data: data["files"].update(found))
 
 
 def rounded(table: pa.Table) -> pa.Table:
@@ -275,6 +303,7 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object]]] = {
         next((folder / "internal" / "ledger").glob("*.json")), lambda data: data.update(profile="partner"))),
     "a site in a column": ("sites", lambda folder: rewrite(folder, with_column("site"))),
     "partners with k of 10": ("partner", lambda folder: partner_of(folder, 10, rounded)),
+    "pages for partners": ("partner", lambda folder: one_table_more(folder, "pages")),
     "partners with exact numbers": ("partner", lambda folder: partner_of(folder, 50, lambda table: table)),
 }  # fmt: skip
 

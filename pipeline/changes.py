@@ -9,7 +9,7 @@ from typing import Any
 from schemas import load
 from schemas.load import GRAINS
 from schemas.policy import Policy
-from schemas.routes import SLOTS, Kind, is_literal, parts, segments
+from schemas.routes import Kind, is_literal, parts, segments
 from schemas.site import Site
 from transforms.declared import Declared
 from transforms.segments import template_segments
@@ -273,6 +273,3 @@ def concerned(change: Change) -> tuple[str, ...]:
     """Tables that a change of routes, parameters or words shows up in."""
     column = change.key.partition("words.")[2] or "route"
     return tuple(table.name for table in load.trends().tables if column in [key.column for key in table.keys])
-
-
-assert set(FILLED) == set(SLOTS)

@@ -41,9 +41,13 @@ def judged(faults: list[str], said: str) -> Checked:
 def rows(records: Records, part: Part) -> pa.Table:
     """The rows of a published file. Raises Trouble E405 where there are none to be read."""
     try:
-        return pq.ParquetFile(records.root / part.place).read()
-    except (OSError, pa.ArrowInvalid):
+        found = pq.ParquetFile(records.root / part.place).read()
+    except (OSError, pa.ArrowException):
         raise Trouble("E405", f"{part.place} is missing or no Parquet") from None
+    numbers = {field.name for field in found.schema if field.type == pa.int64()}
+    if not {"hits", "visitors"} <= numbers:
+        raise Trouble("E405", f"{part.place} has no hits or visitors")
+    return found
 
 
 def crowds(records: Records) -> Checked:

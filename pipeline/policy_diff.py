@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pipeline.allowed import check_formats
 from pipeline.changes import ALTERS, HIDES, REVEALS, changes
 from pipeline.consequences import Release, publishers
 from pipeline.records import Records
@@ -25,6 +26,8 @@ def told(old: Path, new: Path, folder: Path | None, as_json: bool) -> str:
         before, after = read_policy(old), read_policy(new)
     except DeclarationError as error:
         raise Trouble("E202", str(error)) from None
+    check_formats(before, str(old))
+    check_formats(after, str(new))
     record = difference(before, after, Records(folder) if folder is not None else None)
     return json.dumps(record) if as_json else "\n".join(lines(record))
 

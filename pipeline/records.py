@@ -73,7 +73,7 @@ class Records:
     def parts(self) -> tuple[Part, ...]:
         """All files that the manifests list."""
         return tuple(
-            Part(name, path, facts)
+            Part(name, path, _facts(facts, f"{name}/{manifest.NAME}"))
             for name, content in self.manifests.items()
             for path, facts in sorted(_json(content, f"{name}/{manifest.NAME}").get("files", {}).items())
         )
@@ -97,7 +97,10 @@ class Records:
         """The last audit, whatever it was of; None where there was none."""
         folder = self.root.joinpath(*AUDITS)
         files = sorted(file for file in folder.glob("*.json") if AUDIT_NAME.fullmatch(file.name))
-        return _json(files[-1].read_bytes(), files[-1].name) if files else None
+        found = _json(files[-1].read_bytes(), files[-1].name) if files else None
+        if found is not None and not _is_audit(found):
+            raise Trouble("E303", f"{files[-1].name} is no result of an audit")
+        return found
 
     @cached_property
     def changed(self) -> list[str]:
@@ -115,6 +118,22 @@ class Records:
 
     def _digest(self, place: str) -> str:
         return hashlib.sha256((self.root / place).read_bytes()).hexdigest()
+
+
+def _is_audit(found: Mapping[str, Any]) -> bool:
+    """Whether it has what `crowdlog audit` keeps."""
+    keys = {"id", "title", "result", "tried", "why_not", "evidence"}
+    done = found.get("attacks")
+    listed = isinstance(done, list) and all(isinstance(one, dict) and keys <= set(one) for one in done)
+    return listed and isinstance(found.get("id"), str) and isinstance(found.get("given"), list)
+
+
+def _facts(facts: Any, name: str) -> Mapping[str, Any]:
+    """What a manifest says of a file. Raises Trouble E303 where that is not enough to judge by."""
+    kinds = {"k": int, "sha256": str, "program": str}
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(key), kind) for key, kind in kinds.items()):
+        raise Trouble("E303", f"{name} does not say k, sha256 and program of each file")
+    return facts
 
 
 def _json(content: bytes, name: str) -> dict[str, Any]:

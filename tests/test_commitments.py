@@ -289,6 +289,8 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "k below the floor": ("crowds", lambda folder: k_of_first(folder, 4)),
     "a row of nine": ("crowds", lambda folder: rewrite(folder, in_row("visitors", 9))),
     "a file that is gone": ("crowds", lambda folder: next((folder / "release").rglob("*.parquet")).unlink()),
+    "a file without visitors": ("crowds", lambda folder: rewrite(folder, lambda table: table.drop_columns(["visitors"]))),
+    "a file that is no Parquet": ("crowds", lambda folder: next((folder / "release").rglob("*.parquet")).write_text("x")),
     "a city": ("columns", lambda folder: rewrite(folder, with_column("city"))),
     "a file that is not listed": ("files", lambda folder: (folder / "release" / "notes.txt").write_text("x")),
     "another file": ("files", lambda folder: rewrite(folder, in_row("hits", 99))),
@@ -485,6 +487,30 @@ def test_file_names_move_no_cursor(release: Path, capsys: pytest.CaptureFixture[
     (release / "release" / "a\x1b[2Jb").write_text("x")
     assert main(["commitments", str(release)]) == 5
     assert "\x1b" not in capsys.readouterr().out
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "audit that is no JSON": lambda folder: (folder / "internal" / "audits" / f"{AUDIT}.json").write_text("{"),
+    "audit without attacks": lambda folder: (folder / "internal" / "audits" / f"{AUDIT}.json").write_text(
+        '{"id": "x"}'
+    ),
+    "manifest that is a list": lambda folder: (folder / "release" / "manifest.json").write_text("[]"),
+    "manifest without k": lambda folder: edit(
+        folder / "release" / "manifest.json", lambda data: data["files"][min(data["files"])].pop("k")
+    ),
+}
+
+
+@pytest.mark.parametrize("plant", BROKEN.values(), ids=BROKEN)
+def test_broken_record_is_refused(
+    plant: Callable[[Path], object], release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be judged by stops the command with one line; nothing is said to be met."""
+    audited(release)
+    plant(release)
+    assert main(["commitments", str(release)]) == 3
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err[:16]) == ("", 1, "crowdlog: E303: ")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.changes import ALTERS, HIDES, REVEALS, Change, changes
+from pipeline.changes import ALTERS, FILLED, HIDES, REVEALS, Change, changes
 from pipeline.cli import main
 from pipeline.options import Wanted
 from pipeline.run import run
 from schemas.load import parse
 from schemas.policy import Geo, Policy, make_policy
+from schemas.routes import SLOTS
 from schemas.site import Site
+from transforms.declared import slot_pattern
 
 NOW = 1_796_083_200  # 2026-12-01
 AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0" for v in (143, 144, 145)]
@@ -185,6 +187,15 @@ def test_preset_is_told_by_what_it_brings() -> None:
     assert {one.name for one in found if one.key == "routes"} == set(declared.routes)
     assert {one.name for one in found if one.key == "parameters"} == set(declared.parameter_names)
     assert {one.name for one in found if one.key == "endpoints"} == {one.path for one in declared.endpoints}
+
+
+def test_every_kind_of_slot_can_be_filled() -> None:
+    """There is a text for each kind of slot, and the slot takes it: else a route could not be tried on another policy."""
+    assert set(FILLED) == set(SLOTS)
+    for slot, text in FILLED.items():
+        pattern = slot_pattern(f"{{{slot}}}")
+        assert pattern is not None
+        assert pattern.fullmatch(text)
 
 
 def test_words_that_the_default_rule_hides_are_named() -> None:
@@ -367,6 +378,15 @@ def test_long_lists_are_cut_for_people_alone(tmp_path: Path, capsys: pytest.Capt
     number = len(policy(site('presets = ["whmcs"]')).sites[0].routes)
     main(["policy", "--diff", str(tmp_path / "old.toml"), str(tmp_path / "new.toml")])
     assert f"  reveals  routes: and {number - 20:,} more; --json lists them" in capsys.readouterr().out
+
+
+def test_formats_that_a_run_would_refuse_are_refused(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy whose directive cannot be read is no policy, here as in `crowdlog policy FILE`."""
+    (tmp_path / "broken.toml").write_text('format = "$remote_addr"\n')
+    assert main(["policy", "--diff", files[0], str(tmp_path / "broken.toml")]) == 2
+    assert capsys.readouterr().err.startswith("crowdlog: E202: ")
 
 
 @pytest.mark.parametrize(

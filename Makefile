@@ -69,6 +69,12 @@ audit: $(BIN)/crowdlog ## attack the release of sample_logs/, and of a real log 
 	$(BIN)/crowdlog audit out/audit/samples --raw $(SAMPLES) --planted sample_logs/planted.json || status=$$?; \
 	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; exit $$status
 
+commitments: $(VENV)/.test ## what privacy policies promise, with the evidence of the samples and of the tests that are named
+	-@$(MAKE) --no-print-directory audit > /dev/null
+	-@$(BIN)/python -m pytest -q --junitxml=out/tests.xml \
+	  $$($(BIN)/python -c "from schemas.commitments import commitments as c; print(*sorted({t for one in c() for t in one.proof.get('tests', ())}))")
+	$(BIN)/crowdlog commitments out/audit/samples --tests out/tests.xml
+
 bench: $(VENV)/.test ## what a million lines cost; asserts nothing
 	$(BIN)/python bench/run.py
 
@@ -87,4 +93,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run audit test dask-test check format expected docs fuzz samples bench compare recall utility clean
+.PHONY: help run audit commitments test dask-test check format expected docs fuzz samples bench compare recall utility clean

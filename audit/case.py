@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from schemas import load
 from schemas.trouble import Trouble
 
 RELEASES = ("release", "release-partner")
+ROUNDED = {"release-partner": 10}  # folders whose measures are rounded down, and to multiples of what
 AUDITS = ("internal", "audits")
 K = 10  # where no manifest says it
 PLACE = re.compile(r"(?P<table>[^/]+)/site=(?P<site>[^/]+)/grain=(?P<grain>[^/]+)/date=(?P<date>[^/]+)/[^/]+\.parquet")
@@ -99,6 +101,12 @@ class Case:
     def manifests(self) -> dict[str, Any]:
         """{release folder: its manifest}, {} for one that has none."""
         return {name: _manifest(self.root / name) for name in RELEASES if (self.root / name).is_dir()}
+
+    @cached_property
+    def releases(self) -> dict[str, str]:
+        """{release folder: sha256 of its manifest}: which release was attacked."""
+        files = {name: self.root / name / "manifest.json" for name in RELEASES}
+        return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
 
     @cached_property
     def zones(self) -> dict[str, ZoneInfo]:

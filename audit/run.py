@@ -83,7 +83,7 @@ def run(case: Case) -> dict[str, Any]:
     number = sum(one["result"] == SUCCEEDED for one in done)
     given = [name for name in ASKS if getattr(case, name)]
     return {"attacks": done, "succeeded": number, "files": len(case.parts), "given": given,
-            "not_run": sum(one["result"] == NOT_RUN for one in done)}  # fmt: skip
+            "releases": case.releases, "not_run": sum(one["result"] == NOT_RUN for one in done)}  # fmt: skip
 
 
 def _one(module: ModuleType, case: Case) -> dict[str, Any]:

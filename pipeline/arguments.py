@@ -20,7 +20,7 @@ exit status:
   2  wrong usage, a wrong policy, a missing or corrupt geo database
   3  input trouble: nothing matched, unreadable, truncated, too many lines rejected
   4  refused: another run holds the folder, or a check before the commit failed
-  5  the audit found a leak
+  5  the audit found a leak, or a promise is unmet
 Unless it is 0, nothing was published.
 """
 
@@ -50,6 +50,12 @@ examples:
   crowdlog audit /srv/trends --raw '/var/log/nginx/access.log*'
 """
 
+COMMITMENTS_EXAMPLES = """\
+examples:
+  crowdlog audit /srv/trends --raw '/var/log/nginx/access.log*'
+  crowdlog commitments /srv/trends
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with one line on an error and exit status 2."""
@@ -66,14 +72,8 @@ def parser() -> Parser:
     )  # fmt: skip
     main_parser.add_argument("--version", action="version", version=f"crowdlog {VERSION}")
     commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    _add_run(commands)
-    _add_scrub(commands)
-    _add_explain(commands)
-    _add_policy(commands)
-    _add_formats(commands)
-    _add_sample(commands)
-    _add_learn(commands)
-    _add_audit(commands)
+    for add in _ADD:
+        add(commands)
     return main_parser
 
 
@@ -178,6 +178,14 @@ def _add_policy(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     policy.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the policy (crowdlog.toml)")
     policy.add_argument("--preset", metavar="NAME", help="say what a shipped preset holds instead")
+    policy.add_argument(
+        "--diff",
+        nargs=2,
+        type=Path,
+        metavar=("OLD", "NEW"),
+        help="say what a change would newly reveal or hide instead",
+    )
+    policy.add_argument("--release", type=Path, metavar="DIR", help="with --diff: on which rows published in DIR")
     policy.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -240,3 +248,22 @@ def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
     audit.add_argument("--key", metavar="FILE", help="the key of a test run, to hunt for")
     audit.add_argument("--sensitive", nargs="+", metavar="TABLE.KEY", help="keys that must vary within every group")
     audit.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+
+def _add_commitments(commands: argparse._SubParsersAction[Parser]) -> None:
+    commitments = commands.add_parser(
+        "commitments", help="show what policies promise, with the evidence of a release", allow_abbrev=False,
+        description="Show every promise that the privacy policies make, whether it is met, unmet or unproven, and by what: the"
+        " last audit of the release, its records, the declarations, and tests. Exit 5 when one is unmet.",
+        epilog=COMMITMENTS_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commitments.add_argument("folder", type=Path, metavar="DIR", help="what `crowdlog run --output` was given")
+    commitments.add_argument("--tests", type=Path, metavar="FILE", help="results of the tests: pytest --junitxml=FILE")
+    commitments.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+_ADD = (
+    _add_run, _add_scrub, _add_explain, _add_policy, _add_formats, _add_sample, _add_learn, _add_audit, _add_commitments,
+)  # fmt: skip
+COMMANDS = tuple(add.__name__.removeprefix("_add_") for add in _ADD)
+"""Names of all commands."""

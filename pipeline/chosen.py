@@ -11,6 +11,7 @@ from pipeline.source import Input, head
 from schemas import load
 from schemas.load import DeclarationError, Format
 from schemas.policy import K_FLOOR, Policy, read_policy
+from schemas.profiles import profiles
 from schemas.trouble import Trouble
 from transforms.geography import Countries, GeographyError
 from transforms.parsers.detect import detect
@@ -22,10 +23,9 @@ HEAD = 500  # lines by which a format is chosen
 
 def chosen_policy(wanted: Wanted) -> Policy:
     """The policy with what the command line adds. Raises Trouble E202."""
-    if wanted.profile != "internal":
-        raise Trouble("E201", "--profile partner: this version publishes the internal profile only")
     try:
         policy = read_policy(wanted.policy)
+        policy = replace(policy, k=max(policy.k, profiles()[wanted.profile].k))
         if wanted.k is not None:
             load.expect("--k", "K", wanted.k, f"a whole number of at least {K_FLOOR}", wanted.k >= K_FLOOR)
             policy = replace(policy, k=max(policy.k, wanted.k))

@@ -53,6 +53,7 @@ def dispatch(arguments: list[str]) -> int:
     commands = {
         "run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command,
         "formats": formats_command, "sample": sample_command, "learn": learn_command, "audit": audit_command,
+        "commitments": commitments_command,
     }  # fmt: skip
     return commands[options.command](options, tuple(beam))
 
@@ -68,6 +69,15 @@ def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-P", "-m", "audit", json.dumps(given)]
     return subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode
+
+
+def commitments_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog commitments`."""
+    from pipeline.commitments import shown
+
+    text, status = shown(options.folder, options.tests, options.json)
+    print(text)
+    return status
 
 
 def stop(_: int, __: object) -> NoReturn:
@@ -155,6 +165,16 @@ def explain_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
 
 def policy_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     """`crowdlog policy`."""
+    if options.diff:
+        if options.file is not None or options.preset is not None:
+            raise Trouble("E201", "--diff compares two policies: leave FILE and --preset out")
+        from pipeline import policy_diff
+
+        old, new = options.diff
+        print(policy_diff.told(old, new, options.release, options.json))
+        return 0
+    if options.release is not None:
+        raise Trouble("E201", "--release is for --diff OLD NEW")
     from pipeline.allowed import told
 
     print(told(options.file, options.preset, options.json))

@@ -17,6 +17,8 @@ from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, sync_folders, write_w
 from pipeline.entry import FOLDERS
 from pipeline.rejects import refuse_rejects
 from pipeline.source import Input
+from schemas import load
+from schemas.lineage import Holding, refuse_link
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from schemas.trouble import Trouble
 from transforms import accounts as adding
@@ -94,6 +96,9 @@ def write_events(
     """events-00000.parquet and so on, one an input, in the order of its lines. Raises Trouble; then nothing is there."""
     from pipeline.scrub import chunks
 
+    refuse_link(
+        load.fields(), Holding("a file of scrubbed events", ("network", *WORDS, "bytes"))
+    )  # its ip is the network
     bench = Bench(scrubber.policy, scrubber.site, countries, secrets.token_bytes(32))
     total = Accounts()
     with Writing(output) as folder:

@@ -8,6 +8,7 @@ from pipeline.deliver import Publish, Stage
 from pipeline.job import Job
 from pipeline.launcher import Reporter
 from pipeline.source import Read
+from schemas.lineage import refuse_links
 from schemas.stages import Range
 from transforms.anonymise import Anonymise
 from transforms.fused import Fused
@@ -22,6 +23,7 @@ def flow(
     pipeline: beam.Pipeline, job: Job, key: KeyReference, reporter: Reporter | None = None
 ) -> beam.PCollection[int]:
     """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2)."""
+    refuse_links(job.fields, job.trends)  # no type, table or file holds a network beside an identity
     return (
         pipeline
         | "Plan" >> beam.Create(job.ranges, reshuffle=False).with_output_types(Range)
@@ -35,7 +37,7 @@ def flow(
         )
         | "Merge" >> Merge(key, job.shares)  # (number, sealed tally), one a number
         | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
-        | "Guard" >> Guard(job.policy, job.trends, job.calendar, key)  # Released: k neighbourhoods a row
+        | "Guard" >> Guard(job.policy, job.trends, job.calendar, key, job.rounding)  # Released: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
         | "Publish" >> Publish(job)  # one commit
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipeline.entry import FOLDERS, Provenance
 from schemas.load import Fields, Format, Trends
 from schemas.policy import Policy
+from schemas.profiles import profiles
 from schemas.stages import Range
 from transforms.guard import Calendar
 
@@ -55,6 +56,11 @@ class Job:
     def folder(self) -> str:
         """The folder that is published to."""
         return "preview" if self.preview else FOLDERS[self.profile]
+
+    @property
+    def rounding(self) -> int:
+        """Of what published measures are multiples."""
+        return profiles()[self.profile].rounded
 
     @property
     def sites(self) -> int:

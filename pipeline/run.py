@@ -26,7 +26,9 @@ from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
 from pipeline.source import Input, digest, find, plan
 from schemas import load
+from schemas.load import DeclarationError
 from schemas.policy import Policy
+from schemas.profiles import profiles
 from schemas.trouble import Trouble, from_text
 from transforms.geography import Countries
 from transforms.guard import Calendar
@@ -71,7 +73,8 @@ def prepare(
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
-    grains = {site.name: {t.name: site.grain(t.name) for t in load.trends().tables} for site in policy.all_sites}
+    trends = profiles()[wanted.profile].trends(load.trends())
+    grains = {site.name: {t.name: site.grain(t.name) for t in trends.tables} for site in policy.all_sites}
     refuse_other_zones(policy, ledger.zones(wanted.profile))
     assigned = assignment(wanted, policy)
     fresh: list[Input] = []
@@ -100,7 +103,7 @@ def prepare(
         committed=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
         policy=policy,
         fields=load.fields(),
-        trends=load.trends(),
+        trends=trends,
         forced_site=wanted.site,
         geo_db=str(countries.path),
         max_reject_rate=wanted.max_reject_rate,
@@ -173,6 +176,8 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
             pipeline.run().wait_until_finish()
     except Trouble:
         raise
+    except DeclarationError as error:  # the graph was not built
+        raise Trouble("E202", str(error)) from None
     except Exception as error:
         if os.environ.get("CROWDLOG_DEBUG") == "1":
             raise

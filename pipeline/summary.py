@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.entry import FOLDERS
 from pipeline.run import Outcome
+from schemas.profiles import profiles
 
 SIDES = {
     "before": "the log before it is probably missing",
@@ -49,7 +51,7 @@ def headline(record: Mapping[str, Any], output: Path) -> str:
     if not rows:
         return "crowdlog: everything had to be withheld: no crowd is large enough"
     files = sum(period["rows"] > 0 for period in decided)
-    return f"crowdlog: published {rows:,} rows in {files} files below {output / 'release'} (k = {record['k']})"
+    return f"crowdlog: published {rows:,} rows in {files} files below {output / FOLDERS[record['profile']]} (k = {record['k']})"
 
 
 def counted(record: Mapping[str, Any]) -> str:
@@ -90,7 +92,8 @@ def withheld(record: Mapping[str, Any]) -> list[str]:
     if not lost:
         return []
     tables = ", ".join(f"{name} {count:,}" for name, count in lost.items())
-    return [f"{tables} hits: fewer than {record['k']} neighbourhoods at every level"]
+    rounded = ", or taken by rounding" if profiles()[record["profile"]].rounded > 1 else ""
+    return [f"{tables} hits: fewer than {record['k']} neighbourhoods at every level{rounded}"]
 
 
 def held_back(record: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -77,11 +77,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Treatment:
-    """What one file of transforms/treatments/ takes (canonical columns) and gives (pseudonymous columns)."""
+    """What one file of transforms/treatments/ takes (canonical columns) and gives (pseudonymous columns).
+
+    `classes` are those of given columns that are not of the classes of all that is taken; `lowered` says why not.
+    """
 
     name: str
     takes: tuple[str, ...]
     gives: tuple[str, ...]
+    classes: Mapping[str, str] = field(default_factory=dict)
+    lowered: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,13 @@ def read_fields(data: Mapping[str, Any], where: str) -> Fields:
 
 def _read_treatment(where: str, data: Mapping[str, Any], name: str) -> Treatment:
     entry, here = subtable(f"{where}: treatment", data, name), f"{where}: treatment.{name}"
-    only_keys(here, entry, ("takes", "gives"))
-    return Treatment(name, entries(here, entry, "takes"), entries(here, entry, "gives"))
+    only_keys(here, entry, ("takes", "gives", "class", "lowered"))
+    gives, classes, lowered = entries(here, entry, "gives"), subtable(here, entry, "class"), entry.get("lowered", "")
+    for column, privacy in classes.items():
+        expect(here, "class", column, f"one of what it gives: {', '.join(gives)}", column in gives)
+        expect(here, f"class.{column}", privacy, f"one of {', '.join(CLASSES)}", privacy in CLASSES)
+    expect(here, "lowered", lowered, "a text", isinstance(lowered, str))
+    return Treatment(name, entries(here, entry, "takes"), gives, classes, lowered)
 
 
 @cache

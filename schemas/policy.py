@@ -19,7 +19,6 @@ __all__ = ["Geo", "Ip", "Policy", "Retention", "Site", "make_policy", "read_poli
 
 K_FLOOR = 5
 K_DEFAULT = 10
-PARTNER_FLOOR = 50
 NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 
 

@@ -34,7 +34,7 @@ FIREFOXES = tuple(FIREFOX.replace("145", str(major)) for major in (143, 144, 145
 PROXY = "198.51.100.1"
 TIMED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer"'
-    ' "$http_user_agent" $request_time "$http_x_forwarded_for"'
+    ' "$http_user_agent" $request_time "$http_x_forwarded_for" "$http_cookie"'
 )
 POLICY = f"""
 [ip]
@@ -172,6 +172,11 @@ FIELDS: dict[str, Callable[[str, str], Parts]] = {
     "query-campaign": lambda value, raw: {
         "target": f"/docs?utm_source={value}&utm_medium={value}&utm_campaign={value}"
     },
+    "credentials": lambda value, raw: {"target": f"/docs?username={value}&password={value}&user={value}&pass={value}"},
+    "domain-search": lambda value, raw: {
+        "target": f"/cart.php?a=add&domain=register&sld={value}&tld=.com&search={value}"
+    },
+    "whois": lambda value, raw: {"target": f"/whois/{value}"},
     "fragment": lambda value, raw: {"target": f"/docs#{value}"},
     "method": lambda value, raw: {"method": raw.replace(" ", "_")},
     "request": lambda value, raw: {"request": raw},
@@ -185,13 +190,19 @@ FIELDS: dict[str, Callable[[str, str], Parts]] = {
     "host": lambda value, raw: {"host": raw.replace(" ", "_")},
     "forwarded": lambda value, raw: {"forwarded": f"{raw}, 198.18.1.1, {raw}, {PROXY}"},
     "forwarded-last": lambda value, raw: {"forwarded": f"198.18.1.1, {raw}"},
+    "cookie-value": lambda value, raw: {
+        "cookie": f"PHPSESSID={raw}; WHMCSAffiliateID={value}; wordpress_logged_in_a={raw}"
+    },
+    "cookie-name": lambda value, raw: {"cookie": f"wp-settings-{value}=a; wp-auth-{raw}=b"},
     "malformed": lambda value, raw: {"malformed": f"{raw} {value}"},
     "over-long": lambda value, raw: {
         "target": f"/docs/{value * 1}?x=" + f"{value}&" * (70_000 // (len(value) + 1) + 1)
     },
     "binary": lambda value, raw: {"request": r"\x16\x03\x01" + raw},
 }
-HOME = {"host": "vhost", "forwarded": "timed", "forwarded-last": "timed"}  # where it is not the combined format
+HOME = {"host": "vhost"} | dict.fromkeys(
+    ("forwarded", "forwarded-last", "cookie-value", "cookie-name"), "timed"
+)  # where it is not the combined format
 SMALL = {"over-long"}  # fields that are planted once a value, for they are large
 
 
@@ -199,7 +210,7 @@ def line(format_: str, when: str, parts: Parts) -> str:
     """A line of a format with these parts; all others are those of ordinary traffic."""
     given = {
         "client": "198.18.1.1", "ident": "-", "user": "-", "method": "GET", "target": "/docs", "referrer": "-",
-        "agent": FIREFOX, "host": "shop.example", "forwarded": "198.18.1.1", **parts,
+        "agent": FIREFOX, "host": "shop.example", "forwarded": "198.18.1.1", "cookie": "-", **parts,
     }  # fmt: skip
     if "agent" not in parts:  # a crowd has several
         given["agent"] = FIREFOXES[sum(given["client"].encode()) % len(FIREFOXES)]
@@ -209,7 +220,7 @@ def line(format_: str, when: str, parts: Parts) -> str:
     rest = f'"{request}" 200 512 "{given["referrer"]}" "{given["agent"]}"'
     if format_ == "timed":
         forwarded = given["forwarded"] if "client" not in parts or "forwarded" in parts else given["client"]
-        return f'{PROXY} - {given["user"]} [{when}] {rest} 0.020 "{forwarded}"'
+        return f'{PROXY} - {given["user"]} [{when}] {rest} 0.020 "{forwarded}" "{given["cookie"]}"'
     who = f"{given['client']} {given['ident']} {given['user']} [{when}]"
     return f"{given['host']} {who} {rest}" if format_ == "vhost" else f"{who} {rest}"
 

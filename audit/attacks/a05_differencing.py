@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from audit.attacks.a02_join import of_period, of_route
 from audit.bounds import NOBODY, REST, Bounds, Cells, Leaf, bounds_of
-from audit.case import Case, Evidence, Part, Tried
+from audit.case import ROUNDED, Case, Evidence, Part, Tried
 
 ID = "A5"
 TITLE = "differencing"
@@ -34,7 +34,7 @@ def attack(case: Case) -> Tried:
     cells = unsolved = 0
     for (folder, site, _, date), tables in sorted(periods.items()):
         where = f"{folder} site={site} date={date}"
-        evidence += [Evidence(where, said) for said in whole_tables(tables)]
+        evidence += [Evidence(where, said) for said in whole_tables(tables, ROUNDED.get(folder, 1))]
         tried, found = leaf_cells(case, tables)
         cells += tried
         unsolved += found is None
@@ -47,23 +47,32 @@ def attack(case: Case) -> Tried:
     )
 
 
-def whole_tables(tables: dict[str, Part]) -> Iterator[str]:
-    """`sites` minus another table of the same events is what that one withheld: fewer than k by the guard's own rule."""
+def whole_tables(tables: dict[str, Part], step: int = 1) -> Iterator[str]:
+    """`sites` minus another table of the same events is what that one withheld: fewer than k by the guard's own rule.
+
+    Where measures are rounded down to multiples of `step`, each row may have up to `step` - 1 more: then only what was
+    withheld for certain is known, and only between bounds.
+    """
     if "sites" not in tables:
         return
     totals = dict(zip(tables["sites"].columns.get("agent_class", []), tables["sites"].columns["hits"], strict=False))
     for name, part in sorted(tables.items()):
         if name in COMPLETE:
             sums = {COMPLETE[name]: sum(part.columns.get("hits", []))}
+            rows = {COMPLETE[name]: part.rows}
         elif name in BY_CLASS and "agent_class" in part.columns:
-            sums = defaultdict(int)
+            sums, rows = defaultdict(int), Counter(part.columns["agent_class"])
             for kind, hits in zip(part.columns["agent_class"], part.columns["hits"], strict=True):
                 sums[kind] += hits
         else:
             continue
         for kind, total in sorted(sums.items()):
-            if total < totals.get(kind, 0):
-                yield f"sites minus {name} ({kind}): what was withheld is known exactly ({totals[kind] - total:,} hits)"
+            low = totals.get(kind, 0) - total - (step - 1) * rows[kind]
+            high = totals.get(kind, 0) - total + step - 1
+            if low < 1 or high - low + 1 >= part.k:
+                continue
+            known = f"exactly ({low:,} hits)" if low == high else f"to be {low:,} to {high:,} hits"
+            yield f"sites minus {name} ({kind}): what was withheld is known {known}"
 
 
 def leaf_cells(case: Case, tables: dict[str, Part]) -> tuple[int, list[str] | None]:

@@ -1,0 +1,55 @@
+"""Profiles: for whom a release is made (profiles.toml), with its floor of k, its rounding and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from schemas.load import Trends, entries, expect, only_keys, shipped, subtable, trends
+
+NAMES = ("internal", "partner")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile. `tables` are the names of those that it may have."""
+
+    name: str
+    k: int
+    rounded: int
+    tables: tuple[str, ...]
+
+    def trends(self, known: Trends) -> Trends:
+        """The tables that it may have, in their order."""
+        return replace(known, tables=tuple(table for table in known.tables if table.name in self.tables))
+
+
+def read_profiles(data: Mapping[str, Any], known: Trends, where: str) -> Mapping[str, Profile]:
+    """Profiles by name from parsed TOML. Raises DeclarationError."""
+    only_keys(where, data, ("profile",))
+    found = subtable(where, data, "profile")
+    expect(where, "profile", sorted(found), f"{', '.join(NAMES)}", sorted(found) == sorted(NAMES))
+    return {name: _read(name, subtable(f"{where}: profile", found, name), known, where) for name in NAMES}
+
+
+def _read(name: str, entry: Mapping[str, Any], known: Trends, where: str) -> Profile:
+    here = f"{where}: profile.{name}"
+    only_keys(here, entry, ("k", "rounded", "tables"))
+    for key, least in (("k", 5), ("rounded", 1)):
+        value = entry.get(key)
+        expect(here, key, value, f"a whole number of at least {least}", type(value) is int and value >= least)
+    # a row of k neighbourhoods must not be rounded to one of fewer
+    expect(here, "rounded", entry["rounded"], f"a divisor of k, {entry['k']}", entry["k"] % entry["rounded"] == 0)
+    names = [table.name for table in known.tables]
+    tables = entries(here, entry, "tables") or tuple(names)
+    for table in tables:
+        expect(here, "tables", table, f"one of {', '.join(names)}", table in names)
+    return Profile(name, entry["k"], entry["rounded"], tables)
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    """The shipped profiles.toml."""
+    return read_profiles(shipped("profiles.toml"), trends(), "schemas/profiles.toml")

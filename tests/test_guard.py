@@ -57,7 +57,7 @@ def share_of(labels: list[tuple[str, ...]], seen: Hits) -> Share:
         sum(h for one, m, h in seen if (one, m) == (label, n))
         for label, ns in zip(there, networks, strict=True)
         for n in ns
-    ]  # noqa: E501
+    ]
     return Share(
         np.array([there.index(label) if label in there else -1 for label in labels], np.int32),
         np.cumsum([0, *map(len, networks)]).astype(np.int32),

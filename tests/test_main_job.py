@@ -270,15 +270,21 @@ def test_identity(whole: Ran, events: list[Event], name: str) -> None:
     assert counts["eligible"] == sum(concerned(TRENDS[name], event) for event in events)
 
 
-def rows_behind(table: dict[str, Any], rows: set[Label], events: list[Event]) -> dict[Label, list[Event]]:
+def rows_behind(
+    table: dict[str, Any], rows: set[Label], events: list[Event], shown: dict[Event, str] | None = None
+) -> dict[Label, list[Event]]:
     """The events that each row of a table's day stands for.
 
-    A label that has K neighbourhoods and is no row was pulled into (other), to cover a residue (PRIVACY.md 4.2).
+    A label that has K neighbourhoods and is no row was pulled into (other), to cover a residue (PRIVACY.md 4.2). `shown` is
+    the status of each event that another table shows: this one shows the same and climbs by its other keys (4.3).
     """
     waiting: dict[tuple[Label, ...], list[Event]] = defaultdict(list)  # by what is left of the ladder
     behind: dict[Label, list[Event]] = defaultdict(list)
     for event in events:
-        waiting[tuple(ladder(table, event))].append(event)
+        labels = tuple(ladder(table, event))
+        if shown is not None:  # the status stands first
+            labels = tuple((shown[event], *label[1:]) for label in ladder({**table, "climb": ["route"]}, event))
+        waiting[labels].append(event)
     while waiting:
         highest = max(waiting, key=len)
         found = waiting.pop(highest)
@@ -292,6 +298,14 @@ def rows_behind(table: dict[str, Any], rows: set[Label], events: list[Event]) ->
     return {label: found for label, found in behind.items() if label in rows}
 
 
+def statuses_of(whole: Ran, events: list[Event], date: str) -> dict[Event, str]:
+    """What `statuses` shows of each event of a day."""
+    table, published = TRENDS["statuses"], dict(whole.tables("statuses"))[date]
+    rows = {tuple(row[key] for key in columns_of(table)) for row in published}
+    behind = rows_behind(table, rows, [event for event in events if event.date == date])
+    return {event: label[0] for label, found in behind.items() for event in found}
+
+
 @pytest.mark.parametrize("name", sorted(set(TRENDS) - {"campaigns", "latency"} - ABOUT_EVENTS))
 def test_rows_are_what_the_log_says(whole: Ran, events: list[Event], name: str) -> None:
     """Every row stands for at least 10 neighbourhoods, and its measures are those of the events that belong to it."""
@@ -300,7 +314,8 @@ def test_rows_are_what_the_log_says(whole: Ran, events: list[Event], name: str) 
     assert list(whole.tables(name))
     for date, published in whole.tables(name):
         rows = {tuple(row[key] for key in columns_of(table)): row for row in published}
-        behind = rows_behind(table, set(rows), [event for event in applicable if event.date == date])
+        shown = statuses_of(whole, events, date) if name == "errors" else None
+        behind = rows_behind(table, set(rows), [event for event in applicable if event.date == date], shown)
         for label, row in rows.items():
             found = behind[label]
             assert len({event.neighbourhood for event in found}) >= K, (date, label)

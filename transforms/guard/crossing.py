@@ -82,7 +82,7 @@ class Crossing:
             return all(label == row.label for label in labels)
         return all(label[place] == row.label[place] for label in labels)
 
-    # ---- what is certainly inside of a room: the rest of it is known exactly ----------------------------------------
+    # ---- what is certainly inside of some rooms: the rest of them is known exactly ------------------------------------
 
     @cached_property
     def inside(self) -> dict[int, list[int]]:
@@ -94,14 +94,26 @@ class Crossing:
         return found
 
     def _of_remainders(self) -> list[Row]:
-        """The smallest row in each room of which the rest is somebody, but no crowd."""
-        found = []
-        for x, inner in sorted(self.inside.items()):
+        """The row that has to fold in each set of rooms of which the rest is somebody, but no crowd."""
+        found: list[Row] = []
+        for rooms, inner in self._filled():
             leaves = [leaf for r in inner for leaf in self.rows[r].leaves]
-            rest = self.coarse.hits(self.rooms[x].leaves) - self.fine.hits(leaves)
-            if rest > 0 and not counted(self.coarse, self.rooms[x].leaves, [(self.fine, leaves)], self.k):
-                found.append(self.rows[inner[0]])
+            whole = [leaf for x in rooms for leaf in self.rooms[x].leaves]
+            rest = self.coarse.hits(whole) - self.fine.hits(leaves)
+            if rest > 0 and not counted(self.coarse, whole, [(self.fine, leaves)], self.k):
+                widest = [r for r in inner if len(self.where[r]) == len(rooms)]
+                found.append(self.rows[widest[0]])
         return found
+
+    def _filled(self) -> Iterator[tuple[list[int], list[int]]]:
+        """(rooms, the rows that are in some of them and nowhere else): for each set of rooms that a row can be in."""
+        yield from ((list(rooms), rows) for rooms, rows in sorted(((x,), rows) for x, rows in self.inside.items()))
+        wide: dict[frozenset[int], list[int]] = defaultdict(list)
+        for r in self.spread:
+            wide[frozenset(self.where[r])].append(r)
+        for rooms in sorted(wide, key=lambda rooms: (len(rooms), sorted(rooms))):
+            single = [r for x in sorted(rooms) for r in self.inside.get(x, ())]
+            yield sorted(rooms), sorted([*single, *(r for one, rows in wide.items() if one <= rooms for r in rows)])
 
     # ---- what is spread over several rooms --------------------------------------------------------------------------
 

@@ -179,7 +179,14 @@ class Crossing:
         for (_, x), number in hits.items():
             rest[x] -= number
         supply = {r: self.fine.hits(self.rows[r].leaves) for r in self.spread}
-        flows = sorted(flow for flow in hits if min(rest[flow[1]], supply[flow[0]] - hits[flow]) < self.k - 1)
+        spare = {r: sum(rest[x] for x in self.where[r]) for r in self.spread}  # in all rooms of a row
+
+        def values(r: int, x: int) -> int:
+            """Of how many numbers of hits of a row in a room it is seen at once that they are possible."""
+            here = hits[r, x]
+            return 1 + min(rest[x], supply[r] - here) + min(here, spare[r] - rest[x])
+
+        flows = sorted(flow for flow in hits if values(*flow) < self.k)
         for (r, x), behind in zip(flows, self.fine.count([self.truth[flow] for flow in flows]), strict=True):
             if behind < self.k:
                 yield [(at[r], x)], self.rows[r]
@@ -188,7 +195,7 @@ class Crossing:
             for x in self.where[r]:
                 open_to[x].append(r)
         for x, rows in sorted(open_to.items()):
-            more = max(min(hits.get((r, x), 0), sum(rest[y] for y in self.where[r] if y != x)) for r in rows)
+            more = max(min(hits.get((r, x), 0), spare[r] - rest[x]) for r in rows)
             less = max(min(rest[x], supply[r] - hits.get((r, x), 0)) for r in rows)
             if rest[x] > 0 and more + less < self.k - 1 and not self._is_crowd(x):
                 yield [(at[r], x) for r in rows], self.rows[rows[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -204,24 +205,7 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
 
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     here = f"{where}: table {entry.get('name')!r}"
-    only_keys(
-        here,
-        entry,
-        (
-            "name",
-            "about",
-            "keys",
-            "climb",
-            "free",
-            "humans",
-            "only",
-            "present",
-            "measures",
-            "software",
-            "each",
-            "within",
-        ),
-    )
+    only_keys(here, entry, [field.name for field in dataclasses.fields(Table)])
     expect(where, "table.name", entry.get("name"), "a string", isinstance(entry.get("name"), str))
     keys = _read_keys(here, entry.get("keys", []))
     humans, only = entry.get("humans", True), subtable(here, entry, "only")

@@ -18,6 +18,7 @@ from audit.bounds import Cells as Audited
 from audit.case import Part
 from schemas import families, load
 from schemas.load import Table
+from schemas.policy import make_policy
 from transforms.guard.bounds import Rooms
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
@@ -262,6 +263,55 @@ def test_bounds_are_those_of_the_tighter_room(free: int, width: int) -> None:
     """Twelve hits in two rooms: how many of them are in one that has so much place."""
     rooms = Rooms([12], [free, 50], [(0, 0), (0, 1)], closed=True)
     assert rooms.width([(0, 0)]) == width
+
+
+# ---- periods of two lengths ------------------------------------------------------------------------------------------
+
+
+def days_of(events: list[list[Event]]) -> list[Climb]:
+    """`sites` of several days, the networks of all in one crowd as they are in a run."""
+    tables = load.trends()
+    whole = cells_of(
+        tables["sites"], [{**one, "agent_class": f"{day}"} for day, seen in enumerate(events) for one in seen]
+    )
+    found = []
+    for day in range(len(events)):
+        (leaf,) = (i for i, label in enumerate(whole.labels) if label == (str(day),))
+        cells = Cells([("human",)], whole.measures[[leaf]], whole.agents[[leaf]], whole.crowd, np.array([leaf]))
+        found.append(generalise(tables["sites"], cells, K))
+    return found
+
+
+@pytest.mark.parametrize(("weak", "rows"), [(0, 2), (2, 1), (5, 2)], ids=["no weak day", "a weak day", "a crowd"])
+def test_week_does_not_tell_what_a_day_withheld(weak: int, rows: int) -> None:
+    """Where a day of the week was withheld, the week lacks its smallest row: else the days' sum would tell that day."""
+    days = [[event("200", "/", "human", 10 * n) for n in range(5)] for _ in range(2)]
+    days.append([event("200", "/x", "human", 10 * n) for n in range(weak)] or days[0])
+    week = guarded([*days[0], *days[1], *days[2], *(event("200", "/x", "human", 10 * n) for n in range(6))])["pages"]
+    days[1] += [event("200", "/x", "human", 10 * n) for n in range(6)]
+    Closure(load.trends().tables, {table.name: "day" for table in load.trends().tables}, K).over_spans(
+        week, days_of(days)
+    )
+    assert len(week.rows) == rows
+
+
+def test_tables_of_two_grains_share_no_key() -> None:
+    """Errors by day and pages by week are not compared: errors do without routes then."""
+    tables = load.trends().tables
+    closure = Closure(tables, {table.name: "week" if table.name == "pages" else "day" for table in tables}, K)
+    labels, held = closure.start(load.trends()["errors"], [("404", "/a", "human")], {})
+    assert (labels[0][1:], "route" in held) == (("(other)", "human"), True)
+
+
+@pytest.mark.parametrize(("grains", "holds"), [({"pages": "week"}, True), ({"sites": "week"}, False), ({}, True)])
+def test_all_events_are_published_by_the_shortest_period(grains: dict[str, str], holds: bool) -> None:
+    """A policy that makes the periods of `sites` longer than those of other tables stops the run."""
+    policy = {"site": [{"name": "shop", "tables": {name: {"grain": grain} for name, grain in grains.items()}}]}
+    if holds:
+        assert make_policy(policy, "crowdlog.toml").sites[0].grain("pages") == grains.get("pages", "day")
+    else:
+        with pytest.raises(load.DeclarationError, match=r"sites\.grain"):
+            make_policy(policy, "crowdlog.toml")
 
 
 # ---- the plan of the family -----------------------------------------------------------------------------------------

@@ -44,7 +44,10 @@ def test_counts_are_those_of_sets(plain: bool, seen: Seen, groups: list[list[int
             patch.setattr(group, "compiled", lambda: False)
         crowd = Crowd([share(one) for one in dealt])
         networks, neighbourhoods = crowd.networks(asked), crowd.neighbourhoods(asked)
+        most = crowd.most(asked)
     behind = [{network for cell, network in seen if cell in cells} for cells in groups]
+    hits = [[network for cell, network in seen for one in cells if one == cell] for cells in groups]
+    assert most == [max(map(one.count, one), default=0) for one in hits]
     assert networks == [len(one) for one in behind]
     assert neighbourhoods == [len({network // 10 for network in one}) for one in behind]
 

@@ -133,6 +133,26 @@ def test_what_nobody_made_up_needs_no_agents(route: str) -> None:
     assert rows_of(generalise(PAGES, cells, K, site)) == {(route,): 4}
 
 
+def test_a_cell_that_is_mostly_one_networks_climbs() -> None:
+    """Where one network makes more than half of the hits a cell climbs, though a crowd is behind it; half is shown."""
+    hits = [*crowd(("/a/b",), range(4)), *crowd(("/a/c",), range(4))]
+    assert rows_of(generalise(PAGES, cells_of([*hits, (("/a/b",), 0, 2)]), K)) == {("/a/b",): 6, ("/a/c",): 4}
+    assert rows_of(generalise(PAGES, cells_of([*hits, (("/a/b",), 0, 4)]), K)) == {(OTHER,): 8, ("/a/c",): 4}
+
+
+def test_networks_of_a_neighbourhood_are_not_one() -> None:
+    """Half of the hits from one neighbourhood, but from several of its networks, are nobody's own."""
+    hits = [*crowd(("/a/b",), range(3)), (("/a/b",), 1, 3), (("/a/b",), 2, 3)]
+    assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/a/b",): 9}
+
+
+def test_what_cannot_climb_is_shown_whoever_makes_it() -> None:
+    """A total has nowhere to climb to."""
+    assert rows_of(generalise(SITES, cells_of([*crowd(("human",), range(4)), (("human",), 0, 90)]), K)) == {
+        ("human",): 94
+    }
+
+
 def test_too_few_in_all_is_withheld() -> None:
     """Fewer than k neighbourhoods in all: nothing is published, not even (other)."""
     climb = generalise(PAGES, cells_of(crowd(("/a",), range(1)) + crowd(("/b",), range(1, 2))), K)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from schemas import families
 from schemas.families import Link, kind_of
 from schemas.load import Table
 from transforms.guard.crossing import Crossing, counted
-from transforms.guard.generalise import Climb, Label, Row
+from transforms.guard.generalise import Cells, Climb, Label, Row
 from transforms.guard.hierarchies import OTHER
 
 Climbs = Mapping[str, Climb]  # tables of one site and period, by name
@@ -88,17 +90,33 @@ class Closure:
                     self._mask(climb, rows, outer, _leaves(outer, kind))
         return len(climb.withheld) > before
 
+    def over_spans(self, climb: Climb, days: Sequence[Climb]) -> None:
+        """Withhold the smallest rows of a longer period, of whose days some were withheld from a table of all events.
+
+        All that the period shows less the days that were shown is what was withheld: so something of it must be lacking,
+        unless a crowd was behind those days together. `days`: the rows of that other table, one for each day.
+        """
+        outer, weak = _together(days)
+        for kind in sorted({kind_of(climb.table, row.label) for row in climb.rows}):
+            whole = _leaves(outer, kind)
+            hidden = [leaf for leaf in whole if leaf in weak]
+            if hidden and not counted(outer, hidden, [], self.k):
+                for rows in _sums(climb, kind):
+                    self._mask(climb, rows, outer, whole, has_to_lack=True)
+
     def _outers(self, table: Table, climbs: Climbs) -> Iterator[Climb]:
         names = [whole.name for whole in self.wholes if whole.name != table.name] + [table.within]
         yield from (climbs[name] for name in names if name in climbs)
 
-    def _mask(self, climb: Climb, rows: list[Row], outer: Climb, whole: list[int]) -> None:
+    def _mask(
+        self, climb: Climb, rows: list[Row], outer: Climb, whole: list[int], *, has_to_lack: bool = False
+    ) -> None:
         """Withhold the smallest of these rows until what they lack of the whole is nobody or a crowd."""
         left = sorted(rows, key=climb.rank)
         while left:
             shown = [leaf for row in left for leaf in row.leaves]
             lacking = outer.hits(whole) - climb.hits(shown)
-            if lacking <= 0 or counted(outer, whole, [(climb, shown)], self.k):
+            if (lacking <= 0 and not has_to_lack) or counted(outer, whole, [(climb, shown)], self.k):
                 return
             row = left.pop(0)
             climb.rows.remove(row)
@@ -109,6 +127,21 @@ def _sums(climb: Climb, kind: str) -> list[list[Row]]:
     """Rows of which the sum counts each event once: all of a class, or each for itself where an event has several rows."""
     rows = [row for row in climb.rows if kind_of(climb.table, row.label) == kind]
     return [[row] for row in rows] if climb.table.each else [rows]
+
+
+def _together(days: Sequence[Climb]) -> tuple[Climb, set[int]]:
+    """The cells of several periods of one table as if they were one, and which of them were withheld."""
+    cells = [day.cells for day in days]
+    starts = np.cumsum([0, *(len(one.labels) for one in cells)]).tolist()
+    whole = Cells(
+        [label for one in cells for label in one.labels],
+        np.concatenate([one.measures for one in cells]),
+        np.concatenate([one.agents for one in cells]),
+        cells[0].crowd,
+        np.concatenate([one.place for one in cells]),
+    )
+    weak = {start + leaf for start, day in zip(starts, days, strict=False) for leaf in day.withheld}
+    return Climb(days[0].table, whole, days[0].k, days[0].roaming), weak
 
 
 def _leaves(climb: Climb, kind: str) -> list[int]:

@@ -12,6 +12,7 @@ from transforms.guard.generalise import Climb, Row
 from transforms.guard.hierarchies import ancestors
 
 Leaves = Sequence[int]
+PROGRAMS = 100  # questions to linear programming for each pair of tables; each takes some 20 ms
 
 
 class Crossing:
@@ -52,9 +53,9 @@ class Crossing:
         for x, chain in enumerate(above):
             for value in chain:
                 below[value].append(x)
-        general = [x for x, room in enumerate(self.rooms) if not self._is_specific(self.coarse, room, self.there)]
-        named = {self.rooms[x].label[self.there]: x for x in general}
-        shown = {chain[0] for x, chain in enumerate(above) if x not in set(general)}
+        general = {x for x, room in enumerate(self.rooms) if not self._is_specific(self.coarse, room, self.there)}
+        named = {above[x][0]: x for x in general}
+        shown = {chain[0] for x, chain in enumerate(above) if x not in general}
         taken = {row.label for row in self.rows if self._is_specific(self.fine, row, None)}
         found = []
         for row in self.rows:
@@ -148,12 +149,15 @@ class Crossing:
         """The smallest row of the first cell or rest with fewer than k possible numbers of hits and fewer than k behind it."""
         if not self.spread or self._is_roomy():
             return []
-        flows = [(i, x) for i, r in enumerate(self.spread) for x in self.where[r]]
-        supply = [self.fine.hits(self.rows[r].leaves) for r in self.spread]
-        rooms = Rooms(supply, [max(0, one) for one in self.free], flows, closed=self.is_closed)
         at = {r: i for i, r in enumerate(self.spread)}
-        for wanted, row in self._suspects(at):
-            width = rooms.width([flow for flow in wanted if flow in rooms.flows])
+        suspects = list(self._suspects(at))
+        if len(suspects) > PROGRAMS:  # bounded time, whatever a log holds: fewer rows, fewer questions
+            return [self.rows[self.spread[0]]]
+        flows = [(at[r], x) for r in self.spread for x in self.where[r]]
+        supply = [self.fine.hits(self.rows[r].leaves) for r in self.spread]
+        rooms = Rooms(supply, [max(0, one) for one in self.free], flows, closed=self.is_closed) if suspects else None
+        for wanted, row in suspects:
+            width = rooms.width([flow for flow in wanted if flow in rooms.flows]) if rooms else None
             if width is not None and width < self.k:
                 return [row]
         return []
@@ -178,13 +182,17 @@ class Crossing:
         rest = list(self.free)
         for (_, x), number in hits.items():
             rest[x] -= number
+        inhabited: dict[int, list[int]] = defaultdict(list)
+        for r, x in hits:
+            inhabited[x].append(r)
         supply = {r: self.fine.hits(self.rows[r].leaves) for r in self.spread}
         spare = {r: sum(rest[x] for x in self.where[r]) for r in self.spread}  # in all rooms of a row
 
         def values(r: int, x: int) -> int:
             """Of how many numbers of hits of a row in a room it is seen at once that they are possible."""
             here = hits[r, x]
-            return 1 + min(rest[x], supply[r] - here) + min(here, spare[r] - rest[x])
+            gives_way = max((min(hits[q, x], spare[q] - rest[x]) for q in inhabited[x] if q != r), default=0)
+            return 1 + min(rest[x] + max(0, gives_way), supply[r] - here) + min(here, spare[r] - rest[x])
 
         flows = sorted(flow for flow in hits if values(*flow) < self.k)
         for (r, x), behind in zip(flows, self.fine.count([self.truth[flow] for flow in flows]), strict=True):

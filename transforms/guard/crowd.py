@@ -53,6 +53,21 @@ class Crowd:
         """Distinct networks behind each group of cells."""
         return self._count(groups, [np.arange(len(share.neighbourhood), dtype=np.int32) for share in self.shares])
 
+    def most(self, groups: Sequence[NDArray[np.integer]]) -> list[int]:
+        """Hits of the network that has most of them, behind each group of cells; 0 without networks."""
+        most = np.zeros(len(groups), np.int64)
+        for share in self.shares:
+            behind = [share.seen(cells) for cells in groups]
+            if not sum(len(networks) for networks, _ in behind):
+                continue
+            group = np.repeat(np.arange(len(groups)), [len(networks) for networks, _ in behind])
+            network = np.concatenate([networks for networks, _ in behind]).astype(np.int64)
+            own, at = np.unique((group << 32) | network, return_inverse=True)
+            np.maximum.at(
+                most, own >> 32, np.bincount(at, np.concatenate([hits for _, hits in behind])).astype(np.int64)
+            )
+        return most.tolist()
+
     def beyond(self, cells: NDArray[np.integer], others: Sequence[tuple[Crowd, NDArray[np.integer]]]) -> int:
         """Distinct neighbourhoods with more hits behind these cells than behind the others, cells of other tables.
 

@@ -56,7 +56,7 @@ def generalise(
     climb = Climb(table, cells, k, Roaming(table, site), start, held)
     for name in climb.climbing:
         climb.up(name)
-    climb.settle()
+    climb.settle(is_last=True)
     for leaves in climb.residues():
         climb.absorb(leaves)
     return climb
@@ -92,17 +92,30 @@ class Climb:
                 if (label := self.current.get(leaf)) is not None:
                     self.current[leaf] = (*label[:place], above[label[place]], *label[place + 1 :])
 
-    def settle(self, leaves: Sequence[int] | None = None) -> None:
-        """Make rows of the labels that have k neighbourhoods, and the agents that a free word needs."""
+    def settle(self, leaves: Sequence[int] | None = None, *, is_last: bool = False) -> None:
+        """Make rows of the labels that have k neighbourhoods, the agents that a free word needs, and nobody with most hits.
+
+        Only what has climbed all the way may be mostly one network's: there is nowhere else to go.
+        """
         chosen = list(self.current) if leaves is None else leaves
         by_label: dict[Label, list[int]] = {}
         for leaf in chosen:
             by_label.setdefault(self.current[leaf], []).append(leaf)
-        for (label, members), count in zip(by_label.items(), self.count(list(by_label.values())), strict=True):
-            if count >= self.k and self.roaming.allows(label, self.cells.agents[members]):
-                self.rows.append(Row(label, members, count))
-                for leaf in members:
-                    del self.current[leaf]
+        counts = zip(by_label.items(), self.count(list(by_label.values())), strict=True)
+        found = [Row(label, members, count) for (label, members), count in counts if count >= self.k]
+        found = [row for row in found if self.roaming.allows(row.label, self.cells.agents[row.leaves])]
+        for row in found if is_last else self.not_of_one(found):
+            self.rows.append(row)
+            for leaf in row.leaves:
+                del self.current[leaf]
+
+    def not_of_one(self, rows: list[Row]) -> list[Row]:
+        """Rows of which no network makes more than half of the hits (PRIVACY.md 4.5)."""
+        # each of the other neighbourhoods has a hit: of rows with few hits for each it is known without a look
+        unsure = [row for row in rows if self.hits(row.leaves) > 2 * (row.neighbourhoods - 1)]
+        heads = self.cells.crowd.most([self.cells.place[row.leaves] for row in unsure])
+        mostly = [row for row, head in zip(unsure, heads, strict=True) if 2 * head > self.hits(row.leaves)]
+        return [row for row in rows if all(row is not one for one in mostly)]
 
     def count(self, groups: Sequence[Sequence[int]]) -> list[int]:
         """Distinct neighbourhoods behind each group of leaf cells."""

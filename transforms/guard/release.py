@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.load import Table, Trends
+from schemas.load import GRAINS, Table, Trends
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from transforms import partials
@@ -22,12 +22,13 @@ from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
-from transforms.periods import as_date, classify, first_day, missing_side, span
+from transforms.periods import as_date, as_day, classify, first_day, missing_side, span
 from transforms.tally import measures_of
 
 EXACT = 1_048_576  # `visitors` above this is rounded to two significant digits (PRIVACY.md 4.6)
 STATES = ("published_before", "open", "partial", "eligible")
 NONE = "(none)"
+Compared = dict[tuple[str, int], dict[str, Climb]]  # by grain and period: tables by name
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class SiteGuard:
         out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
         days = [day for _, name, day in accounts.days if name == self.site.name]
         states = self._states(days, accounts, out)
-        compared: dict[tuple[str, int], dict[str, Climb]] = defaultdict(dict)  # by grain and period
+        compared: Compared = defaultdict(dict)
         opened: list[Draft] = []
         for table in self.closure.order:
             if table.name not in self.closure.opened and opened:
@@ -117,7 +118,7 @@ class SiteGuard:
                     opened.append(draft)
                 else:
                     self.closure.total(draft.climb, others)
-                    self._release(out, draft)
+                    self._release(out, draft, compared)
         self._close(out, compared, opened)
         names = [table.name for table in self.trends.tables]
         out.released.sort(key=lambda one: (names.index(one.table), one.date))
@@ -154,7 +155,7 @@ class SiteGuard:
             }  # fmt: skip
             out.periods.append(decided)
         # what is published already is compared too, as it was: but only where there is something to compare it with
-        asked = chosen or (table.name in self.closure.opened and self._is_asked(period, table.name, states))
+        asked = chosen or (table.name in self.closure.opened and self._is_asked(table.name, period, states))
         if not len(leaves) or not asked:  # decided as well, for ever: nothing of this period concerns the table
             return None
         cells = tallied.leaf_cells(leaves, len(table.keys))
@@ -164,24 +165,35 @@ class SiteGuard:
             others[table.name] = climb
         return Draft(table, as_date(period), climb, decided) if chosen else None
 
-    def _is_asked(self, period: int, name: str, states: dict[tuple[str, int], str]) -> bool:
-        """Whether another table of that grain and period is published now, and this one was before."""
-        same = [states[one, period] for one, grain in self.grains.items() if grain == self.grains[name]]
-        return states[name, period] == "published_before" and any(self.calendar.chosen(state) for state in same)
+    def _is_asked(self, name: str, period: int, states: Mapping[tuple[str, int], str]) -> bool:
+        """Whether this was published before, and another table is published now of some of its days."""
+        mine = range(*span(period, self.grains[name]))
+        now = (span(day, self.grains[one]) for (one, day), state in states.items() if self.calendar.chosen(state))
+        overlaps = any(start < mine.stop and mine.start < stop for start, stop in now)
+        return states[name, period] == "published_before" and overlaps
 
-    def _close(
-        self, out: SiteRelease, compared: Mapping[tuple[str, int], dict[str, Climb]], opened: list[Draft]
-    ) -> None:
+    def _close(self, out: SiteRelease, compared: Compared, opened: list[Draft]) -> None:
         """Compare the tables that are open, and release them."""
         if opened:
             for climbs in compared.values():
                 self.closure.close(climbs)
         for draft in opened:
-            self._release(out, draft)
+            self._release(out, draft, compared)
         opened.clear()
 
-    def _release(self, out: SiteRelease, draft: Draft) -> None:
+    def _days_of(self, draft: Draft, compared: Compared) -> Iterator[list[Climb]]:
+        """Tables of all events that are published by shorter periods than a table: their rows within one of its periods."""
+        for whole in self.closure.wholes:
+            if GRAINS.index(self.grains[whole.name]) < GRAINS.index(self.grains[draft.table.name]):
+                within = range(*span(as_day(draft.date), self.grains[draft.table.name]))
+                parts = (compared.get((self.grains[whole.name], day), {}) for day in within)
+                if days := [climbs[whole.name] for climbs in parts if whole.name in climbs]:
+                    yield days
+
+    def _release(self, out: SiteRelease, draft: Draft, compared: Compared) -> None:
         table, climb, decided = draft.table, draft.climb, draft.decided
+        for days in self._days_of(draft, compared):
+            self.closure.over_spans(climb, days)
         labels, size = climb.cells.labels, len(climb.cells.labels)
         same = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == labels[row.leaves[0]])
         released = Released(

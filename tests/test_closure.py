@@ -258,6 +258,15 @@ def test_network_that_is_elsewhere_too_counts_once() -> None:
     assert whole.crowd.beyond(every, [(part.crowd, every)]) == 2
 
 
+def test_tables_numbered_apart_are_refused() -> None:
+    """Where networks of two tables have numbers of their own nothing can be subtracted: that stops the run."""
+    whole = cells_of(load.trends()["pages"], [event("200", "/", "human", 1)])
+    (share,) = whole.crowd.shares
+    apart = Crowd([Share(share.row, share.offsets, share.networks, share.neighbourhood.copy(), share.hits)])
+    with pytest.raises(ValueError, match="numbered apart"):
+        whole.crowd.beyond(np.array([0]), [(apart, np.array([0]))])
+
+
 @pytest.mark.parametrize(("free", "width"), [(10, 11), (12, 13), (2, 3)])
 def test_bounds_are_those_of_the_tighter_room(free: int, width: int) -> None:
     """Twelve hits in two rooms: how many of them are in one that has so much place."""

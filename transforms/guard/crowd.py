@@ -74,6 +74,9 @@ class Crowd:
         Where the events of the others are among those of these cells: the neighbourhoods behind what is left of them.
         """
         total = 0
+        mine = [id(share.neighbourhood) for share in self.shares]
+        if any(crowd.shares and all(id(one.neighbourhood) not in mine for one in crowd.shares) for crowd, _ in others):
+            raise ValueError("the shares of two tables are numbered apart, expected the same neighbourhoods in both")
         for share in self.shares:
             networks, hits = share.seen(cells)
             places, left = [share.neighbourhood[networks]], [hits]

@@ -19,6 +19,7 @@ from transforms import partials
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
+from transforms.guard.hierarchies import OTHER
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
@@ -276,7 +277,8 @@ def kept(climb: Climb) -> dict[str, int]:
     found = dict.fromkeys(climb.table.key_names, 0)
     for row in climb.rows:
         for place, (name, shown) in enumerate(zip(climb.table.key_names, row.label, strict=True)):
-            found[name] += climb.hits([leaf for leaf in row.leaves if labels[leaf][place] == shown])
+            if shown != OTHER:
+                found[name] += climb.hits([leaf for leaf in row.leaves if labels[leaf][place] == shown])
     return found
 
 

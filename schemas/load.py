@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,7 @@ class Table:
     each: str = ""
     within: str = ""
 
-    @property
+    @cached_property
     def key_names(self) -> tuple[str, ...]:
         return tuple(key.name for key in self.keys)
 

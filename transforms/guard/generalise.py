@@ -72,6 +72,7 @@ class Climb:
         self.table, self.cells, self.k, self.roaming = table, cells, k, roaming
         self.climbing = [name for name in table.climb if name not in held]
         self.current: dict[int, Label] = dict(enumerate(start or cells.labels))  # leaf cells not yet in a row
+        self._hits: list[int] = cells.measures[:, 0].tolist()
         self.rows: list[Row] = []
         self.withheld: list[int] = []
         self.is_published = False  # an earlier run has published it: it can be compared, not changed
@@ -173,7 +174,7 @@ class Climb:
         return row.neighbourhoods, self.hits(row.leaves), row.label
 
     def hits(self, leaves: Sequence[int]) -> int:
-        return int(self.cells.measures[list(leaves), 0].sum())
+        return sum(map(self._hits.__getitem__, leaves))
 
 
 def _suffixes(chain: list[str]) -> list[tuple[str, list[str]]]:

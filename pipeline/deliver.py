@@ -169,6 +169,18 @@ def files_read(job: Job, accounts: Accounts) -> list[FileRead]:
     ]
 
 
+def detail(periods: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """By table and key, the share of the events to be published whose row shows the key in full (the rest is more general)."""
+    events, kept = Counter[str](), Counter[tuple[str, str]]()
+    for period in periods:
+        events[period["table"]] += period["events"]
+        kept.update({(period["table"], key): hits for key, hits in period.get("kept", {}).items()})
+    found: dict[str, dict[str, float]] = {}
+    for (table, key), hits in kept.items():
+        found.setdefault(table, {})[key] = round(hits / events[table], 4)
+    return found
+
+
 def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[str, Any]:
     """The content of run.json (DESIGN.md 4.2): exact counts, for the house alone."""
     tables = {}
@@ -198,6 +210,7 @@ def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[
         "files_skipped": len(job.skipped) + job.repeated,
         "late": ledger.late(job.profile, found, job.skipped),
         "tables": tables,
+        "detail": detail([period for site in sites for period in site["periods"]]),
         "periods": [period for site in sites for period in site["periods"]],
         "missing": {site["site"]: site["missing"] for site in sites if site["missing"]},
         "shapes": [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from schemas import families
 
 CLASSES = ("network", "identity", "quasi", "safe")
 TYPES = ("text", "timestamp", "status", "count", "duration")
@@ -181,8 +184,9 @@ class Table:
     measures: tuple[str, ...]
     software: bool = False
     each: str = ""
+    within: str = ""
 
-    @property
+    @cached_property
     def key_names(self) -> tuple[str, ...]:
         return tuple(key.name for key in self.keys)
 
@@ -204,20 +208,18 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
     names = [table.name for table in tables]
     for name in names:
         expect(where, f"the table {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
+    for key, found, wanted in families.trouble(tables):
+        expect(where, key, found, wanted, False)
     return Trends(tables)
 
 
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
     here = f"{where}: table {entry.get('name')!r}"
-    only_keys(
-        here,
-        entry,
-        ("name", "about", "keys", "climb", "free", "humans", "only", "present", "measures", "software", "each"),
-    )
+    only_keys(here, entry, [field.name for field in dataclasses.fields(Table)])
     expect(where, "table.name", entry.get("name"), "a string", isinstance(entry.get("name"), str))
     keys = _read_keys(here, entry.get("keys", []))
     humans, only = entry.get("humans", True), subtable(here, entry, "only")
-    software, each = entry.get("software", False), entry.get("each", "")
+    software, each, within = entry.get("software", False), entry.get("each", ""), entry.get("within", "")
     for key, value in (("humans", humans), ("software", software)):
         expect(here, key, value, "true or false", isinstance(value, bool))
     table = Table(
@@ -232,7 +234,9 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         measures=entries(here, entry, "measures"),
         software=software,
         each=each,
+        within=within,
     )
+    expect(here, "within", within, "the name of a table", isinstance(within, str))
     expect(here, "each", each, "the column of one of its keys", each in ("", *(key.column for key in keys)))
     for column in (*(k.column for k in keys), *table.only, *table.present, *table.measures):
         expect(

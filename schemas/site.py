@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas import families
 from schemas.denied import denied
 from schemas.endpoints import Endpoint, read_endpoints
 from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
@@ -206,4 +207,11 @@ def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
         grain = entry.get("grain", "day")
         expect(where, f"tables.{table}.grain", grain, "day, week or month", grain in GRAINS)
         grains[table] = grain
+    lengths = {name: GRAINS.index(grains.get(name, "day")) for name in known}
+    shortest = GRAINS[min(lengths.values())]
+    for whole in families.wholes(
+        trends().tables
+    ):  # a week of all less the days of another table is what these withheld
+        grain = grains.get(whole.name, "day")
+        expect(where, f"tables.{whole.name}.grain", grain, f"{shortest}, as the shortest of them", grain == shortest)
     return grains

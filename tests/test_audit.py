@@ -38,8 +38,6 @@ SAMPLES = ROOT / "sample_logs"
 LOG = SAMPLES / "combined" / "input.log"
 RAW = (str(LOG),)
 NOW = 1_796_083_200  # 2026-12-01: every period of the samples is closed
-# what differencing finds today in a release: the guard is not closed under subtraction yet (docs/audit.md)
-KNOWN = {"A5"}
 
 
 def options(folder: Path, raw: tuple[str, ...], again: Path, key: Path) -> dict[str, Any]:
@@ -88,7 +86,7 @@ def attacked_twin(twin: Path) -> dict[str, dict[str, Any]]:
 IDS = [module.ID for module in entries()]
 
 
-@pytest.mark.parametrize("name", [name for name in IDS if name not in ("A6", "A7", *KNOWN)])
+@pytest.mark.parametrize("name", [name for name in IDS if name not in ("A6", "A7")])
 def test_attack_is_held(name: str, attacked: dict[str, dict[str, Any]]) -> None:
     """Against a crowdlog release of the sample log the attack finds nothing."""
     assert (attacked[name]["result"], attacked[name]["evidence"]) == (HELD, [])
@@ -102,12 +100,13 @@ def test_attack_succeeds_against_the_naive_pipeline(name: str, attacked_twin: di
 
 
 def test_real_log_is_held_too(shared: Path, tmp_path: Path) -> None:
-    """Against the release of a real log of 10,000 lines all that was run is held, but what is known."""
+    """Against the release of a real log of 10,000 lines all that was run is held."""
     log = str(shared / "logs" / "elastic_apache" / "access.log")
     crowdlog(Wanted((log,), tmp_path / "out", partial=True, quiet=True), now=NOW)
     done = results(folder=str(tmp_path / "out"), raw=[log])
-    assert {name for name, one in done.items() if one["result"] == SUCCEEDED} <= KNOWN
-    assert {name for name, one in done.items() if one["result"] == HELD} >= {"A1", "A2", "A3", "A4", "A9", "A11", "A14"}
+    assert {name for name, one in done.items() if one["result"] == SUCCEEDED} == set()
+    held = {name for name, one in done.items() if one["result"] == HELD}
+    assert held >= {"A1", "A2", "A3", "A4", "A5", "A9", "A11", "A14"}
 
 
 def test_naive_real_log_falls(shared: Path, tmp_path: Path) -> None:
@@ -453,13 +452,6 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_command_says_what_was_held(ours: Path, tmp_path: Path) -> None:
     """--json prints one object, exit 0 when nothing succeeds; the result is kept, mode 0600, in a closed folder."""
     shutil.copytree(ours / "one", tmp_path / "out")
-    for name in ("statuses", "errors", "pages"):  # what differencing works on
-        shutil.rmtree(tmp_path / "out" / "release" / name)
-    manifest = tmp_path / "out" / "release" / "manifest.json"
-    listed = json.loads(manifest.read_text())
-    gone = ("statuses", "errors", "pages")
-    listed["files"] = {name: one for name, one in listed["files"].items() if name.split("/")[0] not in gone}
-    manifest.write_text(json.dumps(listed))
     done = command(str(tmp_path / "out"), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     (kept,) = (tmp_path / "out" / "internal" / "audits").glob("*.json")

@@ -28,6 +28,7 @@ def share(seen: Seen) -> Share:
         np.cumsum([0, *map(len, behind)]).astype(np.int32),
         np.array([network for one in behind for network in one], np.int32),
         np.array([homes.index(network // 10) for network in networks], np.int32),
+        np.array([1 for one in behind for _ in one], np.int64),
     )
 
 
@@ -43,7 +44,10 @@ def test_counts_are_those_of_sets(plain: bool, seen: Seen, groups: list[list[int
             patch.setattr(group, "compiled", lambda: False)
         crowd = Crowd([share(one) for one in dealt])
         networks, neighbourhoods = crowd.networks(asked), crowd.neighbourhoods(asked)
+        most = crowd.most(asked)
     behind = [{network for cell, network in seen if cell in cells} for cells in groups]
+    hits = [[network for cell, network in seen for one in cells if one == cell] for cells in groups]
+    assert most == [max(map(one.count, one), default=0) for one in hits]
     assert networks == [len(one) for one in behind]
     assert neighbourhoods == [len({network // 10 for network in one}) for one in behind]
 
@@ -53,4 +57,5 @@ def test_a_place_outside_of_the_columns_is_refused() -> None:
     """The kernel checks its bounds: a wrong offset raises, and reads nothing."""
     one = share({(0, 1)})
     with pytest.raises(IndexError):
-        Crowd([Share(one.row, np.array([0, 99], np.int32), one.networks, one.neighbourhood)]).networks([np.array([0])])
+        wrong = Share(one.row, np.array([0, 99], np.int32), one.networks, one.neighbourhood, one.hits)
+        Crowd([wrong]).networks([np.array([0])])

@@ -28,6 +28,7 @@ BROWSERS = Table(
 )
 SITES = Table("sites", "", (Key("agent_class", "agent_class"),), (), (), False, {}, (), ())
 
+HOMES = np.arange(100, dtype=np.int32) // 10
 Hits = list[tuple[tuple[str, ...], int, int]]  # (label, network, hits); network // 10 is its neighbourhood
 
 
@@ -40,9 +41,7 @@ def cells_of(hits: Hits, shares: int = 2, agents: int = 100) -> Cells:
     measures = np.zeros((len(labels), 1), np.int64)
     for label, _, n in hits:
         measures[labels.index(label)] += n
-    crowd = Crowd(
-        [share_of(labels, [(label, n) for label, n, _ in hits if n // 10 % shares == s]) for s in range(shares)]
-    )
+    crowd = Crowd([share_of(labels, [one for one in hits if one[1] // 10 % shares == s]) for s in range(shares)])
     marks = np.full((len(labels), AGENTS), NO_VALUE, np.uint64)
     for i, label in enumerate(labels):
         least = sorted({(n // 10) % agents for one, n, _ in hits if one == label})[:AGENTS]
@@ -50,15 +49,21 @@ def cells_of(hits: Hits, shares: int = 2, agents: int = 100) -> Cells:
     return Cells(labels, measures, marks, crowd, np.arange(len(labels)))
 
 
-def share_of(labels: list[tuple[str, ...]], seen: list[tuple[tuple[str, ...], int]]) -> Share:
+def share_of(labels: list[tuple[str, ...]], seen: Hits) -> Share:
     """The networks of one share by label, with rows for the labels that have some."""
-    there = [label for label in labels if any(one == label for one, _ in seen)]
-    networks = [sorted({n for one, n in seen if one == label}) for label in there]
+    there = [label for label in labels if any(one == label for one, *_ in seen)]
+    networks = [sorted({n for one, n, _ in seen if one == label}) for label in there]
+    hits = [
+        sum(h for one, m, h in seen if (one, m) == (label, n))
+        for label, ns in zip(there, networks, strict=True)
+        for n in ns
+    ]
     return Share(
         np.array([there.index(label) if label in there else -1 for label in labels], np.int32),
         np.cumsum([0, *map(len, networks)]).astype(np.int32),
         np.array([n for one in networks for n in one], np.int32),
-        np.arange(100, dtype=np.int32) // 10,
+        HOMES,
+        np.array(hits, np.int64),
     )
 
 
@@ -128,6 +133,26 @@ def test_what_nobody_made_up_needs_no_agents(route: str) -> None:
     assert rows_of(generalise(PAGES, cells, K, site)) == {(route,): 4}
 
 
+def test_a_cell_that_is_mostly_one_networks_climbs() -> None:
+    """Where one network makes more than half of the hits a cell climbs, though a crowd is behind it; half is shown."""
+    hits = [*crowd(("/a/b",), range(4)), *crowd(("/a/c",), range(4))]
+    assert rows_of(generalise(PAGES, cells_of([*hits, (("/a/b",), 0, 2)]), K)) == {("/a/b",): 6, ("/a/c",): 4}
+    assert rows_of(generalise(PAGES, cells_of([*hits, (("/a/b",), 0, 4)]), K)) == {(OTHER,): 8, ("/a/c",): 4}
+
+
+def test_networks_of_a_neighbourhood_are_not_one() -> None:
+    """Half of the hits from one neighbourhood, but from several of its networks, are nobody's own."""
+    hits = [*crowd(("/a/b",), range(3)), (("/a/b",), 1, 3), (("/a/b",), 2, 3)]
+    assert rows_of(generalise(PAGES, cells_of(hits), K)) == {("/a/b",): 9}
+
+
+def test_what_cannot_climb_is_shown_whoever_makes_it() -> None:
+    """A total has nowhere to climb to."""
+    assert rows_of(generalise(SITES, cells_of([*crowd(("human",), range(4)), (("human",), 0, 90)]), K)) == {
+        ("human",): 94
+    }
+
+
 def test_too_few_in_all_is_withheld() -> None:
     """Fewer than k neighbourhoods in all: nothing is published, not even (other)."""
     climb = generalise(PAGES, cells_of(crowd(("/a",), range(1)) + crowd(("/b",), range(1, 2))), K)
@@ -195,7 +220,7 @@ def test_order_does_not_matter(hits: Hits, rng: object) -> None:
     renamed = np.arange(99, -1, -1, dtype=np.int32)
     crowd = Crowd(
         [
-            Share(one.row, one.offsets, renamed[one.networks], one.neighbourhood[renamed])
+            Share(one.row, one.offsets, renamed[one.networks], one.neighbourhood[renamed], one.hits)
             for one in other_shares.crowd.shares
         ]
     )

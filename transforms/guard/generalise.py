@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,17 +42,21 @@ class Row:
     neighbourhoods: int
 
 
-def generalise(table: Table, cells: Cells, k: int, site: Site | None = None) -> Climb:
+def generalise(
+    table: Table, cells: Cells, k: int, site: Site | None = None,
+    start: Sequence[Label] | None = None, held: Collection[str] = (),
+) -> Climb:  # fmt: skip
     """Rows of at least k neighbourhoods each (`.rows`), and the leaf cells that no level could publish (`.withheld`).
 
-    `site` is the one whose declared routes are nobody's words.
+    `site` is the one whose declared routes are nobody's words. Cells start as what `start` calls them, for keys that
+    another table has generalised already; these keys are `held`: they climb no further.
 
     Deterministic: depends on labels, measures and counts alone, not on the order of cells or on the run's key.
     """
-    climb = Climb(table, cells, k, Roaming(table, site))
-    for name in table.climb:
+    climb = Climb(table, cells, k, Roaming(table, site), start, held)
+    for name in climb.climbing:
         climb.up(name)
-    climb.settle()
+    climb.settle(is_last=True)
     for leaves in climb.residues():
         climb.absorb(leaves)
     return climb
@@ -61,11 +65,17 @@ def generalise(table: Table, cells: Cells, k: int, site: Site | None = None) -> 
 class Climb:
     """The state of one table's generalisation."""
 
-    def __init__(self, table: Table, cells: Cells, k: int, roaming: Roaming) -> None:
+    def __init__(
+        self, table: Table, cells: Cells, k: int, roaming: Roaming,
+        start: Sequence[Label] | None = None, held: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self.table, self.cells, self.k, self.roaming = table, cells, k, roaming
-        self.current: dict[int, Label] = dict(enumerate(cells.labels))  # leaf cells not yet in a row
+        self.climbing = [name for name in table.climb if name not in held]
+        self.current: dict[int, Label] = dict(enumerate(start or cells.labels))  # leaf cells not yet in a row
+        self._hits: list[int] = cells.measures[:, 0].tolist()
         self.rows: list[Row] = []
         self.withheld: list[int] = []
+        self.is_published = False  # an earlier run has published it: it can be compared, not changed
         self.columns = {key.name: (i, key.column) for i, key in enumerate(table.keys)}
 
     def up(self, name: str) -> None:
@@ -83,17 +93,30 @@ class Climb:
                 if (label := self.current.get(leaf)) is not None:
                     self.current[leaf] = (*label[:place], above[label[place]], *label[place + 1 :])
 
-    def settle(self, leaves: Sequence[int] | None = None) -> None:
-        """Make rows of the labels that have k neighbourhoods, and the agents that a free word needs."""
+    def settle(self, leaves: Sequence[int] | None = None, *, is_last: bool = False) -> None:
+        """Make rows of the labels that have k neighbourhoods, the agents that a free word needs, and nobody with most hits.
+
+        Only what has climbed all the way may be mostly one network's: there is nowhere else to go.
+        """
         chosen = list(self.current) if leaves is None else leaves
         by_label: dict[Label, list[int]] = {}
         for leaf in chosen:
             by_label.setdefault(self.current[leaf], []).append(leaf)
-        for (label, members), count in zip(by_label.items(), self.count(list(by_label.values())), strict=True):
-            if count >= self.k and self.roaming.allows(label, self.cells.agents[members]):
-                self.rows.append(Row(label, members, count))
-                for leaf in members:
-                    del self.current[leaf]
+        counts = zip(by_label.items(), self.count(list(by_label.values())), strict=True)
+        found = [Row(label, members, count) for (label, members), count in counts if count >= self.k]
+        found = [row for row in found if self.roaming.allows(row.label, self.cells.agents[row.leaves])]
+        for row in found if is_last else self.not_of_one(found):
+            self.rows.append(row)
+            for leaf in row.leaves:
+                del self.current[leaf]
+
+    def not_of_one(self, rows: list[Row]) -> list[Row]:
+        """Rows of which no network makes more than half of the hits (PRIVACY.md 4.5)."""
+        # each of the other neighbourhoods has a hit: of rows with few hits for each it is known without a look
+        unsure = [row for row in rows if self.hits(row.leaves) > 2 * (row.neighbourhoods - 1)]
+        heads = self.cells.crowd.most([self.cells.place[row.leaves] for row in unsure])
+        mostly = [row for row, head in zip(unsure, heads, strict=True) if 2 * head > self.hits(row.leaves)]
+        return [row for row in rows if all(row is not one for one in mostly)]
 
     def count(self, groups: Sequence[Sequence[int]]) -> list[int]:
         """Distinct neighbourhoods behind each group of leaf cells."""
@@ -105,7 +128,7 @@ class Climb:
 
     def residues(self) -> list[list[int]]:
         """What is left, by the values of the keys that are held."""
-        held = [i for i, key in enumerate(self.table.keys) if key.name not in self.table.climb]
+        held = [i for i, key in enumerate(self.table.keys) if key.name not in self.climbing]
         found: dict[Label, list[int]] = {}
         for leaf, label in self.current.items():
             found.setdefault(tuple(label[i] for i in held), []).append(leaf)
@@ -114,13 +137,13 @@ class Climb:
     def absorb(self, leaves: list[int]) -> None:
         """A residue pulls its smallest siblings into (other) until that has k neighbourhoods; else all is withheld."""
         label = self.current[leaves[0]]
-        places = [self.columns[name][0] for name in self.table.climb]
+        places = [self.columns[name][0] for name in self.climbing]
         if not places:  # nothing can be generalised here
             self.withheld += leaves
             return
         held = [i for i in range(len(label)) if i not in places]
         siblings = [row for row in self.rows if all(row.label[i] == label[i] for i in held)]
-        siblings.sort(key=lambda row: (row.neighbourhoods, self.hits(row.leaves), row.label))
+        siblings.sort(key=self.rank)
         pulled = list(leaves)
         for row in siblings:
             pulled += row.leaves
@@ -132,8 +155,26 @@ class Climb:
                 return
         self.withheld += pulled
 
+    def fold(self, row: Row) -> None:
+        """A row goes into the next more general one, as its cells would have climbed; from the last one it is withheld."""
+        self.rows.remove(row)
+        for name in self.climbing:
+            place, column = self.columns[name]
+            if above := ancestors(column, row.label[place]):
+                label = (*row.label[:place], above[0], *row.label[place + 1 :])
+                there = [one for one in self.rows if one.label == label]
+                leaves = [leaf for one in (*there, row) for leaf in one.leaves]
+                self.rows = [one for one in self.rows if one.label != label]
+                self.rows.append(Row(label, leaves, *self.count([leaves])))
+                return
+        self.withheld += row.leaves
+
+    def rank(self, row: Row) -> tuple[int, int, Label]:
+        """What decides which row gives way first: the smallest."""
+        return row.neighbourhoods, self.hits(row.leaves), row.label
+
     def hits(self, leaves: Sequence[int]) -> int:
-        return int(self.cells.measures[list(leaves), 0].sum())
+        return sum(map(self._hits.__getitem__, leaves))
 
 
 def _suffixes(chain: list[str]) -> list[tuple[str, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from transforms.geography import continents
 from transforms.treatments import route
@@ -40,8 +41,9 @@ HIERARCHIES: Mapping[str, Callable[[str], list[str]]] = {
 }
 
 
-def ancestors(column: str, value: str) -> list[str]:
+@lru_cache(1 << 14)  # tables of one family ask for the same values, in several ways
+def ancestors(column: str, value: str) -> tuple[str, ...]:
     """What a value is generalised to, step by step; the last is (other). Empty for (other) itself."""
     if value == OTHER:
-        return []
-    return [*(step for step in HIERARCHIES.get(column, flat)(value) if step != value), OTHER]
+        return ()
+    return *(step for step in HIERARCHIES.get(column, flat)(value) if step != value), OTHER

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,22 +12,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.load import Table, Trends
+from schemas.load import GRAINS, Table, Trends
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from transforms import partials
+from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
+from transforms.guard.hierarchies import OTHER
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
-from transforms.periods import classify, first_day, missing_side, span
+from transforms.periods import as_date, as_day, classify, first_day, missing_side, span
 from transforms.tally import measures_of
 
 EXACT = 1_048_576  # `visitors` above this is rounded to two significant digits (PRIVACY.md 4.6)
-EPOCH = dt.date(1970, 1, 1)
 STATES = ("published_before", "open", "partial", "eligible")
 NONE = "(none)"
+Compared = dict[tuple[str, int], dict[str, Climb]]  # by grain and period: tables by name
 
 
 @dataclass(frozen=True)
@@ -75,75 +78,144 @@ class SiteRelease:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Draft:
+    """One table's period that is to be published: its rows, and what run.json says of it."""
+
+    table: Table
+    date: dt.date
+    climb: Climb
+    decided: dict[str, object]
+
+
 class SiteGuard:
-    """Guards one site: every row of every table stands for at least k neighbourhoods."""
+    """Guards one site: every row of every table stands for k neighbourhoods, and so does what can be had by subtraction."""
 
     def __init__(self, site: Site, trends: Trends, calendar: Calendar, k: int) -> None:
         self.site, self.trends, self.calendar, self.k = site, trends, calendar, k
+        self.grains = {table.name: site.grain(table.name) for table in trends.tables}
+        self.closure = Closure(trends.tables, self.grains, k)
 
     def release(self, shares: Sequence[Packed], accounts: Accounts) -> SiteRelease:
         """From the tallies of the site, one for each share of the neighbourhoods, and the accounts of the run."""
         out = SiteRelease(self.site.name)
+        out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
         days = [day for _, name, day in accounts.days if name == self.site.name]
-        for number, table in enumerate(self.trends.tables):
-            out.counts[table.name] = dict.fromkeys((*STATES, "published", "withheld"), 0)
+        states = self._states(days, accounts, out)
+        compared: Compared = defaultdict(dict)
+        opened: list[Draft] = []
+        for table in self.closure.order:
+            if table.name not in self.closure.opened and opened:
+                self._close(out, compared, opened)
             give_back()
+            number = self.trends.tables.index(table)
             tallied = Tallied(shares, number, len(measures_of(self.trends)))
             # every period of the input, also those in which nothing concerns the table: they are decided as well
-            for period in sorted({int(first_day(day, self.site.grain(table.name))) for day in days}):
-                self._period(out, tallied, table, period, accounts)
+            for period in sorted({int(first_day(day, self.grains[table.name])) for day in days}):
+                others = compared[self.grains[table.name], period]
+                if (draft := self._draft(out, tallied, table, period, states, others)) is None:
+                    continue
+                if table.name in self.closure.opened:
+                    opened.append(draft)
+                else:
+                    self.closure.total(draft.climb, others)
+                    self._release(out, draft, compared)
+        self._close(out, compared, opened)
+        names = [table.name for table in self.trends.tables]
+        out.released.sort(key=lambda one: (names.index(one.table), one.date))
+        out.periods.sort(key=lambda one: (names.index(str(one["table"])), one["date"]))
         return out
 
-    def _period(self, out: SiteRelease, tallied: Tallied, table: Table, period: int, accounts: Accounts) -> None:
-        grain, zone = self.site.grain(table.name), self.site.timezone
-        covered = self.calendar.published.get((self.site.name, table.name), frozenset())
-        before = not covered.isdisjoint(range(*span(period, grain)))
+    def _states(self, days: Sequence[int], accounts: Accounts, out: SiteRelease) -> dict[tuple[str, int], str]:
+        """Whether each period of each table is published now, by table and first day; notes which logs are missing."""
         edges = self.calendar.extremes(accounts)
-        state = classify(grain, period, zone, now=self.calendar.now, published=before, **edges)
-        date = EPOCH + dt.timedelta(days=period)
-        if state == "partial":
-            out.missing[date.isoformat()] = missing_side(grain, period, zone, **edges) or ""
-        chosen = self.calendar.chosen(state)
-        leaves = tallied.leaves(period)
-        counts = out.counts[table.name]
-        counts["eligible" if chosen else state] += tallied.hits(leaves)
-        if not chosen:
-            return
-        decided = {
-            "site": self.site.name, "table": table.name, "grain": grain, "date": date.isoformat(), "events": 0, "rows": 0,
-            "withheld": 0, "generalised": 0, "cells": 0, "partial": state == "partial",
-        }  # fmt: skip
-        out.periods.append(decided)
-        if not len(leaves):  # decided as well, for ever: nothing of this period concerns the table
-            return
-        released = self._released(tallied, table, date, leaves, state == "partial")
-        counts["published"] += tallied.hits(leaves) - released.withheld
-        counts["withheld"] += released.withheld
-        out.released.append(released)
-        decided |= {
-            "events": tallied.hits(leaves), "rows": released.rows.num_rows, "withheld": released.withheld,
-            "generalised": released.generalised, "cells": released.cells,
-        }  # fmt: skip
+        zone, states = self.site.timezone, {}
+        for name, grain in self.grains.items():
+            covered = self.calendar.published.get((self.site.name, name), frozenset())
+            for period in sorted({int(first_day(day, grain)) for day in days}):
+                before = not covered.isdisjoint(range(*span(period, grain)))
+                state = classify(grain, period, zone, now=self.calendar.now, published=before, **edges)
+                if state == "partial":
+                    out.missing[as_date(period).isoformat()] = missing_side(grain, period, zone, **edges) or ""
+                states[name, period] = state
+        return states
 
-    def _released(
-        self, tallied: Tallied, table: Table, date: dt.date, leaves: NDArray[np.int64], partial: bool
-    ) -> Released:
+    def _draft(
+        self, out: SiteRelease, tallied: Tallied, table: Table, period: int,
+        states: dict[tuple[str, int], str], others: dict[str, Climb],
+    ) -> Draft | None:  # fmt: skip
+        """The rows of a table's period; None where there is nothing to publish. `others` are those that it is compared with."""
+        state, leaves = states[table.name, period], tallied.leaves(period)
+        chosen, counts = self.calendar.chosen(state), out.counts[table.name]
+        counts["eligible" if chosen else state] += tallied.hits(leaves)
+        if chosen:
+            decided = {
+                "site": self.site.name, "table": table.name, "grain": self.grains[table.name],
+                "date": as_date(period).isoformat(), "events": 0, "rows": 0, "withheld": 0, "generalised": 0, "cells": 0,
+                "partial": state == "partial",
+            }  # fmt: skip
+            out.periods.append(decided)
+        # what is published already is compared too, as it was: but only where there is something to compare it with
+        asked = chosen or (table.name in self.closure.opened and self._is_asked(table.name, period, states))
+        if not len(leaves) or not asked:  # decided as well, for ever: nothing of this period concerns the table
+            return None
         cells = tallied.leaf_cells(leaves, len(table.keys))
-        climb = generalise(table, cells, self.k, self.site)
-        kept = sum(
-            len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == cells.labels[row.leaves[0]]
-        )
-        return Released(
+        climb = generalise(table, cells, self.k, self.site, *self.closure.start(table, cells.labels, others))
+        climb.is_published = not chosen
+        if table.name in self.closure.opened:
+            others[table.name] = climb
+        return Draft(table, as_date(period), climb, decided) if chosen else None
+
+    def _is_asked(self, name: str, period: int, states: Mapping[tuple[str, int], str]) -> bool:
+        """Whether this was published before, and another table is published now of some of its days."""
+        mine = range(*span(period, self.grains[name]))
+        now = (span(day, self.grains[one]) for (one, day), state in states.items() if self.calendar.chosen(state))
+        overlaps = any(start < mine.stop and mine.start < stop for start, stop in now)
+        return states[name, period] == "published_before" and overlaps
+
+    def _close(self, out: SiteRelease, compared: Compared, opened: list[Draft]) -> None:
+        """Compare the tables that are open, and release them."""
+        if opened:
+            for climbs in compared.values():
+                self.closure.close(climbs)
+        for draft in opened:
+            self._release(out, draft, compared)
+        opened.clear()
+
+    def _days_of(self, draft: Draft, compared: Compared) -> Iterator[list[Climb]]:
+        """Tables of all events that are published by shorter periods than a table: their rows within one of its periods."""
+        for whole in self.closure.wholes:
+            if GRAINS.index(self.grains[whole.name]) < GRAINS.index(self.grains[draft.table.name]):
+                within = range(*span(as_day(draft.date), self.grains[draft.table.name]))
+                parts = (compared.get((self.grains[whole.name], day), {}) for day in within)
+                if days := [climbs[whole.name] for climbs in parts if whole.name in climbs]:
+                    yield days
+
+    def _release(self, out: SiteRelease, draft: Draft, compared: Compared) -> None:
+        table, climb, decided = draft.table, draft.climb, draft.decided
+        for days in self._days_of(draft, compared):
+            self.closure.over_spans(climb, days)
+        labels, size = climb.cells.labels, len(climb.cells.labels)
+        same = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == labels[row.leaves[0]])
+        released = Released(
             table=table.name,
             site=self.site.name,
-            grain=self.site.grain(table.name),
-            date=date,
+            grain=self.grains[table.name],
+            date=draft.date,
             rows=as_table(table, climb, measures_of(self.trends)),
             withheld=climb.hits(climb.withheld),
-            generalised=len(leaves) - kept - len(climb.withheld),
-            cells=len(leaves),
-            partial=partial,
+            generalised=size - same - len(climb.withheld),
+            cells=size,
+            partial=bool(decided["partial"]),
         )
+        events = climb.hits(range(size))
+        out.counts[table.name]["published"] += events - released.withheld
+        out.counts[table.name]["withheld"] += released.withheld
+        out.released.append(released)
+        decided |= {
+            "events": events, "rows": released.rows.num_rows, "withheld": released.withheld,
+            "generalised": released.generalised, "cells": size, "kept": kept(climb),
+        }  # fmt: skip
 
 
 class Tallied:
@@ -167,7 +239,7 @@ class Tallied:
         """The networks of one share, by the places that its cells have here."""
         row = np.full(len(self.cells), -1, np.int32)
         row[cell_of] = np.arange(len(cell_of), dtype=np.int32)
-        return Share(row, rows.offsets, rows.seen.astype(np.int32), share.neighbourhood)
+        return Share(row, rows.offsets, rows.seen.astype(np.int32), share.neighbourhood, rows.hits)
 
     def leaves(self, period: int) -> NDArray[np.int64]:
         """Positions of the cells of a period."""
@@ -197,6 +269,17 @@ def as_table(table: Table, climb: Climb, measures: tuple[str, ...]) -> pa.Table:
     for name in table.measures:
         columns[name] = pa.array([int(one[measures.index(name)]) for one in sums], pa.int64())
     return pa.table(columns)
+
+
+def kept(climb: Climb) -> dict[str, int]:
+    """Hits by key of which the row shows the key's value in full."""
+    labels = climb.cells.labels
+    found = dict.fromkeys(climb.table.key_names, 0)
+    for row in climb.rows:
+        for place, (name, shown) in enumerate(zip(climb.table.key_names, row.label, strict=True)):
+            if shown != OTHER:
+                found[name] += climb.hits([leaf for leaf in row.leaves if labels[leaf][place] == shown])
+    return found
 
 
 def published_count(visitors: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import re
@@ -31,6 +32,7 @@ from transforms.scrub.words import Words
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
 FORMATS = load.formats()
+NOW = int(dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp())
 SMALL = sorted(folder.parent.name for folder in SAMPLES.glob("*/input.log"))
 OTHERS = sorted(name for name, one in FORMATS.items() if one.family != "directive" and not one.envelope)
 BY_FAMILY = [
@@ -68,7 +70,7 @@ def scrubbed(
 def events(lines: bytes, made: str) -> list[dict[str, Any]]:
     """What a run reads of lines: canonical columns by row."""
     formats = {**FORMATS, **policy().formats}
-    parse = Parse(policy(), load.fields(), formats)
+    parse = Parse(policy(), load.fields(), formats, NOW)
     batches = parse.events(Chunk(0, made, *padded(lines), Accounts()))
     return [row for batch in batches for row in batch.batch.to_pylist()]
 
@@ -393,6 +395,30 @@ def test_a_header_row_is_written_once() -> None:
             b'time,ip,affiliate,x-dropped-4\n2026-11-18T10:20:30Z,198.51.100.0,13,\n2026-11-18T10:20:31Z,198.51.100.0,"other",\n'
         )
         assert accounts.noted == {"undeclared": 2}
+
+
+def test_names_that_hold_the_separator() -> None:
+    """A declared name with a comma in it is quoted in the header row, so that it is one name again."""
+    by = make_policy(
+        {"format": [{"name": "odd", "family": "delimited", "separator": ",", "header": "row", "columns": {
+            "client": "ip, client", "time": "time", "path": "path",
+        }}]}, "test",
+    )  # fmt: skip
+    rows = b'time,"ip, client",maxine,path\n2026-11-18T10:20:30Z,198.51.100.7,maxine,/kb\n'
+    out, _ = scrubbed(rows, "odd", by=by)
+    assert out == b'time,"ip, client",x-dropped-3,path\n2026-11-18T10:20:30Z,198.51.100.0,,/kb\n'
+
+
+def test_times_without_a_year_are_copied() -> None:
+    """The days of lines whose times say no year have keys of their own, whatever the year."""
+    lines = b"".join(
+        f"Nov {day} 10:20:30 host pound: 198.51.100.7 GET /kb HTTP/1.1 - HTTP/1.1 200 OK\n".encode()
+        for day in (18, 18, 19)
+    )
+    out, accounts = scrubbed(lines, "pound", "hash")
+    clients = re.findall(rb"2001:db8:0:0(?::[0-9a-f]{4}){4}", out)
+    assert accounts.parsed == 3 and clients[0] == clients[1] != clients[2]
+    assert re.findall(rb"^Nov \d\d 10:20:30 ", out, re.MULTILINE) == [b"Nov 18 10:20:30 "] * 2 + [b"Nov 19 10:20:30 "]
 
 
 INSIDE = b'198.51.100.77 - maxine [18/Nov/2026:10:20:30 +0000] "GET /user/maxine HTTP/1.1" 200 5 "-" "maxine"'

@@ -100,7 +100,7 @@ class Scrubber:
         if format is not None and is_by_column(format):
             (reader,) = readers(format)
             return Rewriter(Directive(self.parse.parser(reader)), self.treatments)
-        return LineRewriter(made, self.formats, self.treatments)
+        return LineRewriter(made, self.formats, self.treatments, self.parse.now)
 
     def forget(self) -> None:
         """A new day: other keys, and nothing that was remembered under the old ones."""

@@ -77,8 +77,10 @@ class Forms:
 class LineRewriter:
     """Writes lines of "a", "a+b" or "e/a+b" anew. What it remembers is raw, in memory alone, and bounded."""
 
-    def __init__(self, made: str, formats: Mapping[str, Format], treatments: Treatments) -> None:
-        self._written = Written(treatments)
+    def __init__(
+        self, made: str, formats: Mapping[str, Format], treatments: Treatments, now: int | None = None
+    ) -> None:
+        self._written = Written(treatments, now)
         envelope, _, inner = made.rpartition("/")
         named = [formats[name] for name in inner.split("+")]
         self._headed = named[0] if named[0].header else None

@@ -60,8 +60,10 @@ class DelimitedLine:
             for at, (name, is_known) in enumerate(zip(self._reader.names, known, strict=True), 1)
         ]
         if self._reader.header == "row":
-            quote = b'"' if line.removeprefix(b"\xef\xbb\xbf").startswith(b'"') else b""
-            return self._separator.join(quote + name + quote for name in names)
+            quoted = line.removeprefix(b"\xef\xbb\xbf").startswith(b'"')
+            return self._separator.join(
+                b'"' + name.replace(b'"', b'""') + b'"' if quoted or self._separator in name else name for name in names
+            )
         between = b"\t" if b"\t" in line else b" "
         return FIELDS + b" " + between.join(names)
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from schemas.stages import Accounts
 from transforms.kernels import plain
+from transforms.kernels.calls import WRONG
 from transforms.kernels.modes import NAMED
 from transforms.parsers.escapes import ESCAPES, from_percent
 from transforms.parsers.reader import Field, Read, Reader
-from transforms.parsers.times import from_zone, is_zoneless
+from transforms.parsers.times import from_zone, is_yearless, is_zoneless, with_year
 from transforms.scrub import targets
 from transforms.scrub.addresses import NO_ADDRESS
 from transforms.scrub.columns import NOTED, Treatments
@@ -57,14 +58,15 @@ class Memo:
 class Written:
     """The treatments, and what they gave so far; the formats of a scrub share it."""
 
-    def __init__(self, by: Treatments) -> None:
-        self.by, self.facts = by, Facts(by.policy)
+    def __init__(self, by: Treatments, now: int | None = None) -> None:
+        """`now`: by when the lines were written, in seconds since the epoch, for times that say no year."""
+        self.by, self.facts, self._now = by, Facts(by.policy), now
         self._wholes = Wholes(by.targets, by.hosts, by.parameters)
         self.whole, self.target = Memo(self._wholes.treat), Memo(self._wholes.target)
         self.referrer, self.agent = Memo(by.referrers.treat), Memo(by.agents.treat)
         self.host, self.site = Memo(by.hosts.treat), Memo(self._site)
         self.address, self.visitor = Memo(self._address), Memo(self._visitor)
-        self.day, self.zoned = Memo(self._day), Memo(_zoned)
+        self.day, self.dated, self.zoned = Memo(self._day), Memo(self._dated), Memo(_zoned)
         self._numbers = {one.name: i for i, one in enumerate(by.sites)}
 
     def forget(self) -> None:
@@ -82,6 +84,11 @@ class Written:
             return 0
         days, _ = self.by.when.treat(np.array([time], np.int64), self.by.policy.timezone)
         return int(days[0])
+
+    def _dated(self, time: int) -> int:
+        """A time in its year; in the year that it was read in where that is not known: its day still has its own key."""
+        found = int(with_year(np.array([time], np.int64), self._now)[0])
+        return time if found == WRONG else found
 
     def _address(
         self, day: int, site: int, client: bytes | None, forwarded: bytes | None
@@ -108,6 +115,7 @@ class Words:
         self._mark, self._plain = ESCAPES[reader.escapes]
         self._bracketed = [i for i in self._typed if reader.fields[i].mode == NAMED and "clf" in reader.fields[i].type]
         kinds = [field.type for field in reader.fields if field.column in ("time", "date")]
+        self._yearless = any(map(is_yearless, reader.fields))
         zoneless = reader.zone != "UTC" and all(map(is_zoneless, kinds))
         self._zone = reader.zone if zoneless else None
 
@@ -133,7 +141,8 @@ class Words:
         """A value without the escapes of the format, None where there is none."""
         if raw in _EMPTY:
             return None
-        text = raw.replace(b"+", b" ") if field.column in self.reader.plus else raw
+        is_plus = field.column in self.reader.plus and b" " not in raw  # where a blank stands as such, a + is one
+        text = raw.replace(b"+", b" ") if is_plus else raw
         text = self._plain(text) if self._mark in text else text
         return from_percent(text) if field.column in self.reader.percent else text
 
@@ -146,6 +155,7 @@ class Words:
                 found[column] = number
         time = found["time"] if "time" in found else found.get("date", 0) + found.get("clock", 0)
         time -= time % 60
+        time = self._written.dated(time) if self._yearless else time
         return self._written.zoned(time, self._zone) if self._zone else time
 
     def _word(self, field: Field, raw: bytes, seen: _Line) -> bytes:

@@ -202,7 +202,7 @@ def test_rows_are_ordered_by_group(grouping: str) -> None:
     assert bounds.tolist() == [0, 2, 2, 4, 5]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 5)), max_size=40))
 def test_lists_say_who_was_seen_how_often(grouping: str, rows: list[tuple[int, int]]) -> None:
     """The list of a cell has each id once, as often as the rows say; a negative id is nobody."""
@@ -211,7 +211,7 @@ def test_lists_say_who_was_seen_how_often(grouping: str, rows: list[tuple[int, i
     assert as_counts(found) == [Counter(n for c, n in rows if c == one and n >= 0) for one in range(5)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.dictionaries(st.integers(0, 5), st.integers(1, 1 << 40)), max_size=8),
     st.lists(st.integers(0, 2), min_size=6, max_size=6),

@@ -576,3 +576,19 @@ def test_parameters_are_chosen_alike_by_both_ways(queries: list[bytes]) -> None:
         found = kept.text[start : start + size].tobytes()
         assert found == plain.select_parameters(query, [b"url", b"e_c", b"aff"], [b"url"], [b"e_c"])
         assert all(pair == b"e_c=" for pair in found.split(b"&") if pair.startswith(b"e_c="))
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('["back\\u0075p","api"]', {"backup", "api"}),
+        ('["a\\"b","api"]', {"(other)", "api"}),
+        ('["a\\\\","api"]', {"(other)", "api"}),
+        ('"b\\u0061ckup,api"', {"backup", "api"}),
+    ],
+)
+def test_escapes_in_an_array_of_features_are_undone(written: str, words: set[str]) -> None:
+    """JSON may escape any letter, also in the texts of an array that is taken as a whole; it stops no run."""
+    head = '{"time":"2026-11-20T08:30:12Z","server_ip":"198.51.100.7","licence_status":"Active","features":'
+    (row,) = read(SITE, "licence_pings", f"{head}{written}}}\n", "shop")
+    assert set(row["feature"]) == words

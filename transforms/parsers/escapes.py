@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 
 _ESCAPES = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|(["\\bnrtv]))')
+_PAIR = re.compile(rb"\\.", re.DOTALL)
+_TEXT = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BYTES = re.compile(rb"^\[[ \t]*\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*[ \t]*\]$", re.MULTILINE)
 _LETTERS = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
@@ -22,9 +24,14 @@ def unescape(value: bytes) -> bytes:
 
 
 def from_json(value: bytes) -> bytes:
-    """The inside of a JSON string without its escapes; a lone surrogate stays, as UTF-8 would write it."""
+    """The inside of a JSON string without its escapes; a lone surrogate stays, as UTF-8 would write it.
+
+    Of an array that was taken as a whole its texts are unescaped, each in its quotes: no inside of a string has bare ones.
+    """
     if b"\\" not in value:
         return value
+    if value.startswith(b"[") and b'"' in _PAIR.sub(b"", value):
+        return _TEXT.sub(lambda m: b'"' + from_json(m[1]) + b'"', value)
     text: str = json.loads(b'"' + value + b'"')
     return text.encode("utf-8", "surrogatepass")
 

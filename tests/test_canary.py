@@ -514,7 +514,7 @@ def open_parameters(patch: pytest.MonkeyPatch) -> None:
 
 def open_shapes(patch: pytest.MonkeyPatch) -> None:
     """The shape of a rejected line is the line."""
-    patch.setattr("transforms.parsers.text.shape", lambda text: text.decode("utf-8", "replace"))
+    patch.setattr("transforms.parsers.blocks.shape", lambda text: text.decode("utf-8", "replace"))
 
 
 def open_referrers(patch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,8 @@ class Crossing:
         def values(r: int, x: int) -> int:
             """Of how many numbers of hits of a row in a room it is seen at once that they are possible."""
             here, all_ = hits[r, x], supply[r]
+            if (found := 1 + min(rest[x], all_ - here) + min(here, spare[r] - rest[x])) >= self.k:
+                return found
             change = sum(hits.get((q, x), 0) for q in peers[r])  # events here that can change places with its own
             away = sum(hits.get((q, y), 0) for q in peers[r] for y in self.where[r] if y != x)
             return 1 + min(rest[x] + change, all_ - here) + min(here, spare[r] - rest[x] + away)

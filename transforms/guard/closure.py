@@ -147,7 +147,9 @@ def _together(days: Sequence[Climb]) -> tuple[Climb, set[int]]:
 def _leaves(climb: Climb, kind: str) -> list[int]:
     """Leaf cells of a class of agents, "" for all."""
     labels = climb.cells.labels
-    return [i for i, label in enumerate(labels) if not kind or kind_of(climb.table, label) in (kind, "")]
+    if families.CLASS not in climb.table.key_names:
+        return list(range(len(labels))) if not kind or kind_of(climb.table, ()) in (kind, "") else []
+    return [i for i, label in enumerate(labels) if not kind or kind_of(climb.table, label) == kind]
 
 
 def _shown(climb: Climb, column: str) -> dict[tuple[str, str], str]:

@@ -12,7 +12,7 @@ from transforms.guard.generalise import Climb, Row
 from transforms.guard.hierarchies import ancestors
 
 Leaves = Sequence[int]
-PROGRAMS = 100  # questions to linear programming for each pair of tables; each takes some 20 ms
+WORK = 1_000_000  # questions to linear programming for a pair of tables, times its unknowns: a few seconds
 
 
 class Crossing:
@@ -151,9 +151,9 @@ class Crossing:
             return []
         at = {r: i for i, r in enumerate(self.spread)}
         suspects = list(self._suspects(at))
-        if len(suspects) > PROGRAMS:  # bounded time, whatever a log holds: fewer rows, fewer questions
-            return [self.rows[self.spread[0]]]
         flows = [(at[r], x) for r in self.spread for x in self.where[r]]
+        if len(suspects) * len(flows) > WORK:  # bounded time, whatever a log holds: fewer rows, fewer questions
+            return [self.rows[self.spread[0]]]
         supply = [self.fine.hits(self.rows[r].leaves) for r in self.spread]
         rooms = Rooms(supply, [max(0, one) for one in self.free], flows, closed=self.is_closed) if suspects else None
         for wanted, row in suspects:
@@ -182,17 +182,20 @@ class Crossing:
         rest = list(self.free)
         for (_, x), number in hits.items():
             rest[x] -= number
-        inhabited: dict[int, list[int]] = defaultdict(list)
-        for r, x in hits:
-            inhabited[x].append(r)
         supply = {r: self.fine.hits(self.rows[r].leaves) for r in self.spread}
         spare = {r: sum(rest[x] for x in self.where[r]) for r in self.spread}  # in all rooms of a row
 
+        open_sets = {r: frozenset(self.where[r]) for r in self.spread}
+        peers = {r: [q for q in self.spread if q != r and open_sets[q] >= open_sets[r]] for r in self.spread}
+
         def values(r: int, x: int) -> int:
             """Of how many numbers of hits of a row in a room it is seen at once that they are possible."""
-            here = hits[r, x]
-            gives_way = max((min(hits[q, x], spare[q] - rest[x]) for q in inhabited[x] if q != r), default=0)
-            return 1 + min(rest[x] + max(0, gives_way), supply[r] - here) + min(here, spare[r] - rest[x])
+            here, all_ = hits[r, x], supply[r]
+            if (found := 1 + min(rest[x], all_ - here) + min(here, spare[r] - rest[x])) >= self.k:
+                return found
+            change = sum(hits.get((q, x), 0) for q in peers[r])  # events here that can change places with its own
+            away = sum(hits.get((q, y), 0) for q in peers[r] for y in self.where[r] if y != x)
+            return 1 + min(rest[x] + change, all_ - here) + min(here, spare[r] - rest[x] + away)
 
         flows = sorted(flow for flow in hits if values(*flow) < self.k)
         for (r, x), behind in zip(flows, self.fine.count([self.truth[flow] for flow in flows]), strict=True):

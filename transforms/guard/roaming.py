@@ -39,6 +39,8 @@ class Roaming:
         """Whether a row may be shown; agents uint64 [cells, AGENTS] are the least marks of the cells behind it."""
         if not self.shows_free_word(label):
             return True
+        if (agents[:, -1] != np.uint64(NO_VALUE)).any():  # one of the cells has so many by itself
+            return True
         least = np.full((1, AGENTS), NO_VALUE, np.uint64)
         keep_least(least, np.zeros(len(agents), np.int32), agents)
         return bool((least != np.uint64(NO_VALUE)).all())

@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -54,8 +54,8 @@ class Feed:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # the bell is enough
 
-    def batches(self) -> Iterator[bytes]:
-        """Lines, each with its newline, as soon as no more are waiting; nothing (b"") at every tick without any."""
+    def batches(self) -> Iterator[memoryview]:
+        """Lines, each with its newline, as soon as no more are waiting; nothing at every tick without any."""
         stopping = False
         while not self._ended:
             parts, size, since = [], 0, None
@@ -74,7 +74,7 @@ class Feed:
                 else:
                     self._ended = True
                     break
-            yield self._whole_lines(b"".join(parts))
+            yield self._whole_lines(parts)
 
     def _read(self) -> bytes:
         try:
@@ -82,19 +82,20 @@ class Feed:
         except OSError as error:
             raise Trouble("E302", f"standard input cannot be read: {error.strerror}") from None
 
-    def _whole_lines(self, block: bytes) -> bytes:
+    def _whole_lines(self, parts: Sequence[bytes]) -> memoryview:
         """The whole lines so far; a line that grows past the longest is let go of, and the rest of it skipped."""
         if self._skipping:
-            _, newline, block = block.partition(b"\n")
-            self._skipping = not newline
-        lines, newline, rest = (self._rest + block).rpartition(b"\n")
-        self._rest = rest
-        if self._ended and rest:
-            lines, newline, self._rest = lines + newline + rest, b"\n", b""
-        elif len(rest) > LONGEST_LINE:
+            _, newline, block = b"".join(parts).partition(b"\n")
+            self._skipping, parts = not newline, [block]
+        block = b"".join([self._rest, *parts])
+        cut = block.rfind(b"\n") + 1
+        self._rest = block[cut:]
+        if self._ended and self._rest:
+            block, cut, self._rest = block + b"\n", len(block) + 1, b""
+        elif len(self._rest) > LONGEST_LINE:
             self._rest, self._skipping = b"", True
             self.overlong += 1
-        return lines + newline
+        return memoryview(block)[:cut]
 
 
 class Live:
@@ -123,7 +124,7 @@ class Live:
         days, _ = self._when.treat(np.array([int(self._clock())], np.int64), self._by.policy.timezone)
         return int(days[0])
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, lines: memoryview) -> None:
         if self._format is None:
             self._format = self._recognised(lines)
             if self._format is None:
@@ -133,9 +134,9 @@ class Live:
             self._out.write(content)
         adding.add(self._total, chunk.accounts)
 
-    def _recognised(self, lines: bytes) -> str | None:
+    def _recognised(self, lines: memoryview) -> str | None:
         """The format of the first lines; where none reads them they are dropped, and the next ones are tried."""
-        found = lines.split(b"\n")[:-1]
+        found = bytes(lines).split(b"\n")[:-1]
         try:
             return self._by.format_of(found)
         except DirectiveError:

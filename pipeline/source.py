@@ -295,6 +295,6 @@ def room_for(size: int) -> Buffer:
     return np.empty(size + BLOCK + LONGEST_LINE + 2 * PADDING, np.uint8)
 
 
-def padded(lines: bytes) -> tuple[Buffer, int]:
+def padded(lines: bytes | memoryview) -> tuple[Buffer, int]:
     """Lines as uint8 with the padding that kernels need."""
     return np.concatenate([np.frombuffer(lines, np.uint8), np.zeros(PADDING, np.uint8)]), len(lines)

@@ -17,7 +17,8 @@ FOUND = (
     "$2b$12$abcdefghijklmnopqrstuv", "Bearer abc.def", "ZAWhyQbmQ48hFVFQlegc", "3f9a0b7c2d1e4f5a6b7c",
     "123456789:AAF-abcdefghijklmnopqrstuvwxyz0123456", "-----BEGIN RSA PRIVATE KEY-----", "wc_order_Xy12Ab34Cd56E",
     "01ARZ3NDEKTSV4RRFFQ69G5FAV", "V1StGXR8_Z5jdHi6B-myT", "?key=ZAWhyQ48hF", "?c=x7Kd92mQ",
-    "$argon2id$v=19$m=65536", "AB3D-QWER-7TYU-PLMK", "?c=xyzABCde", "AGE-SECRET-KEY-1QQQ", "dQw4w9WgXcQ",
+    "$argon2id$v=19$m=65536", "AB3D-QWER-7TYU-PLMK", "cv-TZOG-HGJI-4LAW-HOCF", "?c=xyzABCde",
+    "AGE-SECRET-KEY-1QQQ", "dQw4w9WgXcQ",
 )  # fmt: skip
 LEFT_ALONE = (
     "logstash-1.3.2-monolithic.jar", "privacy-policy", "jquery-3.6.0.min.js", "internationalization", "?key=name",
@@ -33,7 +34,10 @@ _PREFIX = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z0-9]{8,}|[A-Za-z0-9_-]{20,}")
 _MIXED = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
-_GROUPS = re.compile(r"(?<![\w-])(?:[A-Za-z0-9]{4,6}-){2,}[A-Za-z0-9]{4,6}(?![\w-])")
+_GROUPS = re.compile(
+    r"(?<![\w-])(?:[A-Za-z0-9]{4,6}-){2,}[A-Za-z0-9]{4,6}(?![\w-])"
+    r"|(?<![A-Za-z0-9])(?:[A-Z0-9]{4,6}-){2,}[A-Z0-9]{4,6}(?![\w-])"  # a word may stand before capitals: cv-AB3D-…
+)
 # Under the name of a key less is enough: a digit beside a letter, or a capital within a word.
 _KEY = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]|[a-z][A-Z]|[A-Z]{2}[a-z]")
 _CHANGES = re.compile(r"(?<=[0-9])(?=[A-Za-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[a-z])(?=[A-Z])")

@@ -128,10 +128,11 @@ class Hunt:
                     shared.add(form)
         self._canaries = canaries
         self._needles = {form: number for form, number in owners.items() if len(form) >= LEAST and form not in shared}
-        self._by_head: dict[bytes, list[bytes]] = defaultdict(list)
+        # encoded texts begin alike by the thousand: under a head the lengths of its needles, of which few differ
+        self._by_head: dict[bytes, set[int]] = defaultdict(set)
         for form in self._needles:
             if len(form) >= SIZE:
-                self._by_head[form[:SIZE]].append(form)
+                self._by_head[form[:SIZE]].add(len(form))
         self._heads = numbers_of(self._by_head)
         self._tiny = {form for form in self._needles if len(form) < SIZE}
         self._numbers = {form for form in self._tiny if form.isdigit()}
@@ -145,8 +146,9 @@ class Hunt:
         outside = NOISE.sub(lambda found: b" " * len(found[0]), whole)
         found = set()
         for position in places_of(whole, self._heads)[0].tolist():
-            for form in self._by_head[whole[position : position + SIZE]]:
-                if (whole if len(form) > SURE else outside).startswith(form, position):
+            for size in self._by_head[whole[position : position + SIZE]]:
+                form = (whole if size > SURE else outside)[position : position + size]
+                if form in self._needles:
                     found.add(self._needles[form])
         return [self._canaries[number] for number in sorted(found | self._tiny_in(content.lower()))]
 

@@ -97,16 +97,16 @@ def unpacked(content: bytes) -> Iterator[bytes]:
 
 def forms(canary: Canary) -> Iterator[bytes]:
     """What gives a canary away, in lower case: its pieces with and without their separators, the ends of long ones, its
-    text as it was written, each of them backwards, and its hashes.
+    text as it was written, pieces backwards, and its hashes.
     """
     plain = [*canary.pieces, canary.text]
     plain += [squeezed for piece in canary.pieces if len(squeezed := re.sub(r"[\W_]", "", piece)) >= SIZE]
     plain += [end for piece in canary.pieces if len(piece) >= LONG for end in (piece[:END], piece[-END:])]
     for text in plain:
-        form = text.casefold().encode()
-        yield form
-        if len(form) >= SIZE:
-            yield form[::-1]
+        yield text.casefold().encode()
+    for piece in canary.pieces:
+        if len(piece) >= SIZE:
+            yield piece.casefold().encode()[::-1]
     for name in HASHES:
         for value in {canary.value, canary.value.lower()}:
             digest = hashlib.new(name, value.encode())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canaries.crowds import CROWDS
-from canaries.kinds import KINDS
+from canaries.kinds import KINDS, WHOLE
 from canaries.planted import Canary
 
 # fields in which a word may be published: undeclared paths, campaigns, referrers' domains, a parameter declared as a word
@@ -15,6 +15,7 @@ WORDED = frozenset([
     "referrer-domain",
 ])  # fmt: skip
 WORDS = frozenset(name for name, kind in KINDS.items() if kind.is_word)
+SHORT_IDS = frozenset(["WHMCS ticket c", "short id", "YouTube-like id", "geohash", "PNR", "base64url id", "password"])
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ KNOWN = (
     ),
     Known(
         "short random text now and then looks like a word (docs/recall.md has how often, by kind)",
-        frozenset(["WHMCS ticket c", "short id", "YouTube-like id", "geohash", "PNR", "base64url id", "password"]), WORDED, 0.35,
+        SHORT_IDS, WORDED, 0.1,
     ),
     Known(
-        "the label of a domain has no capitals: of an encoded short value what is left may look like a word",
-        frozenset(KINDS), frozenset(["referrer-domain"]), 0.06,
+        "the label of a domain has no capitals: letters alone, or an encoded short value, may look like a word",
+        frozenset([*WHOLE, "UK postcode"]), frozenset(["referrer-domain"]), 0.06,
     ),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ PROXY = "198.51.100.1"
 # all that a server can write of a request; nginx's way, and Apache's
 TIMED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer"'
-    ' "$http_user_agent" $request_time "$http_x_forwarded_for"'
+    ' "$http_user_agent" $request_time "$http_x_forwarded_for" "$http_cookie"'
 )
 WIDE = (
     '%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D "%{X-Forwarded-For}i" "%{Cookie}i" "%{Authorization}i"'
@@ -65,8 +65,8 @@ FIELDS: Mapping[str, Fill] = {
     "host": lambda name, url, raw: {"host": _joined(raw)},
     "forwarded": lambda name, url, raw: {"forwarded": f"{raw}, 198.18.1.1, {raw}, {PROXY}"},
     "forwarded-last": lambda name, url, raw: {"forwarded": f"198.18.1.1, {raw}"},
-    "cookie-value": lambda name, url, raw: {"cookie": f"PHPSESSID={raw}; {name}={raw}"},
-    "cookie-name": lambda name, url, raw: {"cookie": f"wp-settings-{raw}=1"},
+    "cookie-value": lambda name, url, raw: {"cookie": f"PHPSESSID={raw}; WHMCSAffiliateID={url}; {name}={raw}"},
+    "cookie-name": lambda name, url, raw: {"cookie": f"wp-settings-{url}=a; wp-auth-{raw}=b"},
     "authorization": lambda name, url, raw: {"authorization": f"Bearer {raw}"},
     "set-cookie": lambda name, url, raw: {"set-cookie": f"{name}={raw}; Path=/"},
     "header": lambda name, url, raw: {"header": raw},
@@ -89,6 +89,11 @@ FIELDS: Mapping[str, Fill] = {
     },
     "query-preset": lambda name, url, raw: {"target": f"/viewticket.php?tid={url}&c={url}"},
     "query-reset": lambda name, url, raw: {"target": f"/wp-login.php?action=rp&key={url}&login={url}"},
+    "credentials": lambda name, url, raw: {"target": f"/docs?username={url}&password={url}&user={url}&pass={url}"},
+    "domain-search": lambda name, url, raw: {
+        "target": f"/cart.php?a=add&domain=register&sld={url}&tld=.com&search={url}"
+    },
+    "whois": lambda name, url, raw: {"target": f"/whois/{url}"},
     "fragment": lambda name, url, raw: {"target": f"/docs#{url}"},
     "referrer": lambda name, url, raw: {"referrer": raw},
     "referrer-user": lambda name, url, raw: {"referrer": f"https://{url}@blog.example.com/"},
@@ -112,7 +117,8 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("path-slot", "referrer-domain"),
     *((name,) for name in (
         "query-campaign", "query-term", "path-number", "path-matrix", "path-absolute", "query-value", "query-name",
-        "query-nested", "query-allowed", "query-preset", "query-reset", "fragment", "client", "time", "method", "protocol",
+        "query-nested", "query-allowed", "query-preset", "query-reset", "credentials",
+        "domain-search", "whois", "fragment", "client", "time", "method", "protocol",
         "request", "binary", "malformed", "over-long", "status", "bytes", "duration", "host", "forwarded", "forwarded-last",
         "agent", "agent-bot", "agent-product",
     )),
@@ -121,7 +127,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
 # parts that the formats have beside those of combined; a field that fills one of them is planted where it is
 ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "host": ("wide", "vhost"), "forwarded": ("wide", "timed"), "ident": ("wide", "vhost", "combined"),
-    "duration": ("wide",), "cookie": ("wide",), "authorization": ("wide",), "set-cookie": ("wide",), "header": ("wide",),
+    "duration": ("wide",), "cookie": ("wide", "timed"), "authorization": ("wide",), "set-cookie": ("wide",), "header": ("wide",),
 }  # fmt: skip
 FORMATS = ("wide", "combined", "vhost", "timed")
 
@@ -148,7 +154,7 @@ def line(format_: str, when: str, parts: Parts) -> str:
     rest = f'"{request}" {given["status"]} {given["bytes"]} "{given["referrer"]}" "{given["agent"]}"'
     if format_ == "timed":
         forwarded = given["forwarded"] if "client" not in parts or "forwarded" in parts else given["client"]
-        return f'{PROXY} - {given["user"]} [{given["time"]}] {rest} 0.020 "{forwarded}"'
+        return f'{PROXY} - {given["user"]} [{given["time"]}] {rest} 0.020 "{forwarded}" "{given["cookie"]}"'
     client = PROXY if format_ == "wide" and "forwarded" in parts else given["client"]
     who = f"{client} {given['ident']} {given['user']} [{given['time']}]"
     if format_ == "combined":

@@ -16,7 +16,7 @@ FOUND = (
     "SG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf", "npm_abcdefghijABCDEFGHIJ0123456789abcdef",
     "$2b$12$abcdefghijklmnopqrstuv", "Bearer abc.def", "ZAWhyQbmQ48hFVFQlegc", "3f9a0b7c2d1e4f5a6b7c",
     "123456789:AAF-abcdefghijklmnopqrstuvwxyz0123456", "-----BEGIN RSA PRIVATE KEY-----", "wc_order_Xy12Ab34Cd56E",
-    "WC_ORDER_ABCDEFG", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "V1StGXR8_Z5jdHi6B-myT", "?key=ZAWhyQ48hF", "?c=x7Kd92mQ",
+    "WC_ORDER_XY12AB34CD56E", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "V1StGXR8_Z5jdHi6B-myT", "?key=ZAWhyQ48hF", "?c=x7Kd92mQ",
     "$argon2id$v=19$m=65536", "AB3D-QWER-7TYU-PLMK", "cv-TZOG-HGJI-4LAW-HOCF", "?c=xyzABCde",
     "AGE-SECRET-KEY-1QQQ", "dQw4w9WgXcQ",
 )  # fmt: skip

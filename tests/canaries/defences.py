@@ -20,10 +20,11 @@ class Defence:
 
 
 def no_guard(patch: pytest.MonkeyPatch) -> None:
-    """k = 1, and one agent is enough: every row is published as it is."""
+    """k = 1, one agent is enough, and one network may make all hits: every row is published as it is."""
     from pipeline import run
 
     no_roaming_rule(patch)
+    patch.setattr("transforms.guard.generalise.Climb.not_of_one", lambda self, rows: rows)
     real = run.chosen_policy
     patch.setattr(run, "chosen_policy", lambda wanted: replace(real(wanted), k=1))
 
@@ -68,7 +69,7 @@ def open_parameters(patch: pytest.MonkeyPatch) -> None:
 
 def open_shapes(patch: pytest.MonkeyPatch) -> None:
     """The shape of a rejected line is the line."""
-    patch.setattr("transforms.parsers.text.shape", lambda text: text.decode("utf-8", "replace"))
+    patch.setattr("transforms.parsers.blocks.shape", lambda text: text.decode("utf-8", "replace"))
 
 
 def open_referrers(patch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from canaries.hunt import Hunt
+    from canaries.planted import Planted
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CROWDLOG_SHARED", ROOT.parent / "shared" / "data"))
@@ -26,3 +33,26 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder of real logs (../shared/data) is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def small_planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """Logs with canaries of every kind in every field (tests/canaries/)."""
+    from canaries.planted import plant, small
+
+    return plant(tmp_path_factory.mktemp("small"), small())
+
+
+@pytest.fixture(scope="session")
+def small_hunt(small_planted: Planted) -> Hunt:
+    """All of them, ready to be hunted."""
+    from canaries.hunt import Hunt
+
+    return Hunt(small_planted.canaries)
+
+
+@pytest.fixture
+def engines_may_log_again() -> Iterator[None]:
+    """A command silences logging for its whole process; here the process goes on."""
+    yield
+    logging.disable(logging.NOTSET)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from test_canary import Made, addresses_in, email, everything, session, token, unique_word
+from canaries.encodings import written
+from canaries.hunt import Hunt, addresses_in, files_below
+from canaries.kinds import KINDS
+from canaries.known import SHORT_IDS
+from canaries.nonces import Nonces
+from canaries.planted import Canary
 
 from pipeline.cli import main
 from schemas import load
@@ -25,8 +30,9 @@ name = "shop"
 hosts = ["shop.example"]
 presets = ["whmcs", "matomo"]
 """
-KINDS: tuple[Callable[[], Made], ...] = (email, token, session)
 CROWD = 12
+# kinds that now and then look like a word by accident (tests/canaries/known.py): a test of fields is no test of these
+SHAPED_LIKE_WORDS = SHORT_IDS | {"what3words"}
 MATOMO = (
     "_id", "uid", "cid", "cip", "urlref", "url", "token_auth", "cvar", "_cvar", "action_name", "e_c", "e_n", "search",
     "dimension1", "rand", "res", "lat", "city", "gclid", "link", "download", "_rcn",
@@ -34,21 +40,34 @@ MATOMO = (
 PING = ("licensekey", "domain", "ip", "dir", "check_token", "status", "source", "email")
 
 
-@dataclass(frozen=True)
-class Canary:
-    """A planted value: in which field, from how many, and what to hunt."""
-
-    field: str
-    crowd: int
-    needles: tuple[bytes, ...]
-
-
-def word() -> Made:
-    text = unique_word()
-    return text, (text,)
+NEVER = [name for name, kind in KINDS.items() if not kind.is_word and name not in SHAPED_LIKE_WORDS]
+EACH = 3  # kinds in a field; the next field has the next ones
 
 
 # ---- what is planted ------------------------------------------------------------------------------------------------
+
+
+class Planting:
+    """Deals out kinds and encodings over fields: to each so many kinds by a crowd, and a word by one."""
+
+    def __init__(self) -> None:
+        self.nonces, self.turn = Nonces(20261126), 0
+        self.canaries: list[Canary] = []
+
+    def of(self, field: str) -> Iterator[tuple[str, str, int]]:
+        """(value, its text, how many send it) for the field, each planted from now on."""
+        for n in range(EACH + 1):
+            self.turn += n < EACH
+            kind = NEVER[self.turn % len(NEVER)] if n < EACH else "user name"
+            encoding = (
+                ("plain", "%", "plain", "upper", "NFKC", "base64url")[self.turn // 7 % 6] if n < EACH else "plain"
+            )
+            self.nonces.needles = []
+            value = KINDS[kind].make(self.nonces)
+            url, text = written(value, encoding)
+            crowd = CROWD if n < EACH else 1
+            self.canaries.append(Canary(kind, field, encoding, str(crowd), value, url, tuple(self.nonces.needles)))
+            yield url, text, crowd
 
 
 def leaves(record: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -88,72 +107,61 @@ def member(record: Any, name: str, n: int) -> Any:
     return changed(record, agent, agents[n % 3])
 
 
-def records(name: str) -> tuple[list[str], list[Canary]]:
+def records(name: str, planting: Planting) -> list[str]:
     """Lines of a JSON format: a crowd for each kind of value in each field."""
     rows = (SAMPLES / name / "input.log").read_text("utf-8").splitlines()
     # one without a campaign in its page: that of the collector would not be looked at
     base = json.loads(next(row for row in rows if not any(sign in row for sign in ("utm_source=", "scroll", "link"))))
-    lines, canaries = [], []
+    lines = []
     more = (("event_params", 1, "value", "string_value"),) if name == "ga4" else ()
     for path in (*leaves(base), *more):
-        for kind, crowd in (*((kind, CROWD) for kind in KINDS), (word, 1)):
-            value, needles = kind()
-            values = {"/".join(map(str, path)): value}
-            if path[-1] in ("url", "string_value", "url_path", "pathname", "page_location"):
-                page = f"https://shop.example/u/{value}?email={quote(value)}&utm_campaign=x#{value}"
-                values = {"page": page if "path" not in str(path[-1]) else f"/u/{value}"}
-            for text in values.values():
-                lines += [json.dumps(changed(member(base, name, n), path, text)) for n in range(crowd)]
-            canaries.append(
-                Canary(f"{name}: {'/'.join(map(str, path))}", crowd, tuple(one.lower().encode() for one in needles))
-            )
-    return lines, canaries
+        for url, text, crowd in planting.of(f"{name}: {'/'.join(map(str, path))}"):
+            if path[-1] in ("url", "string_value", "page_location"):
+                text = f"https://shop.example/u/{url}?email={url}&utm_campaign=x#{url}"
+            elif path[-1] in ("url_path", "pathname"):
+                text = f"/u/{url}"
+            lines += [json.dumps(changed(member(base, name, n), path, text)) for n in range(crowd)]
+    return lines
 
 
-def columns(name: str, separator: str) -> tuple[list[str], list[Canary]]:
+def columns(name: str, separator: str, planting: Planting) -> list[str]:
     """The same for lines of values by place."""
     rows = (SAMPLES / name / "input.log").read_text("utf-8").splitlines()
     header = [rows[0]] if name == "clicks_csv" else []
     names = header[0].split(",") if header else load.formats()[name].names
     base = rows[1].split(separator)
-    lines, canaries = list(header), []
+    lines = list(header)
     for place, column in enumerate(names):
-        for kind, crowd in (*((kind, CROWD) for kind in KINDS), (word, 1)):
-            value, needles = kind()
+        for _, text, crowd in planting.of(f"{name}: {column}"):
             for n in range(crowd):
                 cells = list(base)
-                for named, text in (("ip", f"198.18.{n}.9"), ("user_ipaddress", f"198.18.{n}.9")):
-                    if named in names:
-                        cells[names.index(named)] = text
+                for named in {"ip", "user_ipaddress"} & set(names):
+                    cells[names.index(named)] = f"198.18.{n}.9"
                 for named in {"agent", "useragent"} & set(names):
                     cells[names.index(named)] = AGENTS[n % 3]
-                cells[place] = value
+                cells[place] = text.replace(separator, "_")
                 lines.append(separator.join(cells))
-            canaries.append(Canary(f"{name}: {column}", crowd, tuple(one.lower().encode() for one in needles)))
-    return lines, canaries
+    return lines
 
 
-def access() -> tuple[list[str], list[Canary]]:
+def access(planting: Planting) -> list[str]:
     """Hits on the tracker, on the licence check and on links, with a value in each parameter."""
-    lines, canaries = [], []
+    lines = []
     asked = [("/matomo.php", name) for name in MATOMO] + [
         ("/modules/servers/licensing/verify.php", name) for name in PING
     ]
     asked += [("/aff.php", "aff"), ("/link.php", "id"), ("/aff.php", "gid"), ("/piwik.php", "url")]
     for path, name in asked:
-        for kind, crowd in (*((kind, CROWD) for kind in KINDS), (word, 1)):
-            value, needles = kind()
-            text = (
-                f"https://shop.example/u/{value}?mtm_campaign={value}#{value}" if name in ("url", "urlref") else value
-            )
-            page = "" if name == "url" else "&url=https%3A%2F%2Fshop.example%2Fdocs"
+        for url, _, crowd in planting.of(f"{path}?{name}"):
+            page = f"https://shop.example/u/{url}?mtm_campaign={url}#{url}"
+            text = quote(page, safe="") if name in ("url", "urlref") else url
+            more = "" if name == "url" else "&url=https%3A%2F%2Fshop.example%2Fdocs"
             for n in range(crowd):
                 when = f"20/Nov/2026:{n:02}:00:00 +0000"
-                target = f"{path}?{name}={quote(text, safe='')}{page if 'php' in path and 'mo' in path else ''}"
-                cookie = f"https://shop.example/?WHMCSAffiliateID={value}"
+                target = f"{path}?{name}={text}{more if 'php' in path and 'mo' in path else ''}"
+                cookie = f"https://shop.example/?WHMCSAffiliateID={url}"
                 lines.append(f'198.18.{n}.9 - - [{when}] "GET {target} HTTP/1.1" 200 5 "{cookie}" "{AGENTS[n % 3]}"')
-            canaries.append(Canary(f"{path}?{name}", crowd, tuple(one.lower().encode() for one in needles)))
-    return lines, canaries
+    return lines
 
 
 @dataclass(frozen=True)
@@ -167,23 +175,22 @@ class Field:
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Field:
     """A log of each format of events, and an access log."""
-    folder = tmp_path_factory.mktemp("events")
-    canaries: list[Canary] = []
+    folder, planting = tmp_path_factory.mktemp("events"), Planting()
     for name in EVENTS:
         separator = {"snowplow": "\t", "clicks_csv": ","}.get(name)
-        lines, more = columns(name, separator) if separator else records(name)
+        lines = columns(name, separator, planting) if separator else records(name, planting)
         (folder / f"{name}.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        canaries += more
-    lines, more = access()
-    (folder / "combined.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "combined.log").write_text("\n".join(access(planting)) + "\n", encoding="utf-8")
     (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
-    return Field(folder, (*canaries, *more))
+    return Field(folder, tuple(planting.canaries))
 
 
-def hunt(planted: Field, output: Path, capfd: pytest.CaptureFixture[str]) -> tuple[list[str], bytes]:
-    """Fields of canaries that a run over all logs lets out, and all that it has written."""
-    written, survivors = b"", set()
-    for name in (*EVENTS, "combined"):
+def hunt(
+    planted: Field, output: Path, capfd: pytest.CaptureFixture[str], names: Iterable[str] = (*EVENTS, "combined")
+) -> tuple[list[str], bytes]:
+    """Fields of canaries that runs over the logs let out, and all that they have written."""
+    content = b""
+    for name in names:
         command = ["run", str(planted.folder / f"{name}.log"), "--policy", str(planted.folder / "policy.toml")]
         command += ["--output", str(output / name), "--format", name, "--preview", "--json", "--max-reject-rate", "1"]
         if name in ("clicks", "clicks_csv", "licence_pings", "combined"):
@@ -191,9 +198,8 @@ def hunt(planted: Field, output: Path, capfd: pytest.CaptureFixture[str]) -> tup
         status = main([*command, "--geo-db", str(SAMPLES / "test-country.mmdb")])
         said = capfd.readouterr()
         assert status == 0, said.err
-        written += everything(output / name) + said.out.lower().encode() + said.err.lower().encode()
-    survivors = {one.field for one in planted.canaries if any(needle in written for needle in one.needles)}
-    return sorted(survivors), written
+        content += b"\0".join([*files_below(output / name), said.out.encode(), said.err.encode()])
+    return sorted({one.field for one in Hunt(planted.canaries).survivors(content)}), content.lower()
 
 
 def test_no_canary_of_an_event_survives(planted: Field, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -248,7 +254,8 @@ def test_the_hunt_succeeds_without_the_defence(
 ) -> None:  # fmt: skip
     """With one defence off the same hunt finds values: it is this defence that keeps them."""
     turn_off(monkeypatch)
-    found, _ = hunt(planted, tmp_path, capfd)
+    logs = {field.partition(": ")[0] if ": " in field else "combined" for field in expected}
+    found, _ = hunt(planted, tmp_path, capfd, sorted(logs))
     assert expected - set(found) == set()
 
 

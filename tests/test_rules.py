@@ -7,7 +7,6 @@ import base64
 import re
 import secrets
 import tomllib
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -22,6 +21,7 @@ from apache_beam import coders
 from apache_beam.portability.api import beam_runner_api_pb2 as proto
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import TypeCheckError
+from canaries.hunt import unpacked
 
 from pipeline.chosen import chosen_database, chosen_policy
 from pipeline.flow import flow
@@ -412,21 +412,6 @@ def forms(key: bytes) -> list[bytes]:
         key, key.hex().encode(), key.hex().upper().encode(), base64.b64encode(key).rstrip(b"="),
         base64.urlsafe_b64encode(key).rstrip(b"="), repr(key)[2:-1].encode(),
     ]  # fmt: skip
-
-
-def unpacked(content: bytes) -> Iterator[bytes]:
-    """A text of bytes, and what is in it base64-encoded and compressed, as Beam pickles."""
-    yield content
-    for packed in re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", content):
-        try:
-            plain = base64.b64decode(packed + b"=" * (-len(packed) % 4))
-        except ValueError:
-            continue
-        yield plain
-        try:
-            yield zlib.decompress(plain)
-        except zlib.error:
-            continue
 
 
 def holds(key: bytes, content: bytes) -> bool:

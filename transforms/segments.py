@@ -34,6 +34,7 @@ _NUMBERS = re.compile(r"[0-9]+(?:[-_.~+ ]+[0-9]+)*")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _WORD = re.compile(r"[^-_.~+ {}]+")
 _DIGIT = re.compile(r"[0-9]")
+_HOME = re.compile(r"(?:^|[-_.+ ])~")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 # CamelCase in its humps: a hump is a capital with small letters, or an acronym.
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+")
@@ -143,7 +144,7 @@ def _template(segment: str) -> str:
         return "{hex}"
     if _DATE.fullmatch(segment):
         return "{date}"
-    if segment in (".", "..") or segment.startswith("~") or not all(map(_is_word_character, segment)):
+    if segment in (".", "..") or _HOME.search(segment) or not all(map(_is_word_character, segment)):
         return ANY
     if len(segment) > _LONGEST:
         return "{token}"

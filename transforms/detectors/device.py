@@ -13,7 +13,7 @@ SOURCE = (
 SLOTTED = False
 FOUND = (
     "1HGCM82633A004352", "?vin=WVWZZZ1JZXW000001", "WVWZZZ1JZXW000001", "49-015420-323751-8",
-    "?imei=490154203237518", "?plate=B MW 1234", "AB12 CDE", "AB12CDE", "AB-123-CD", "B-MW 1234", "M-AB-1234",
+    "?imei=490154203237518", "?plate=B MW 1234", "AB12 CDE", "AB12CDE", "AB-123-CD", "B-MW 1234", "M-AB-1234", "cv-B-AV 2039",
     "?serial=1", "?udid=00008030-001A2D3C", "89490200001234567890", "7ABC123",
 )  # fmt: skip
 LEFT_ALONE = (
@@ -28,7 +28,8 @@ _VIN = re.compile(
 _IMEI = re.compile(r"(?<![0-9-])[0-9]{2}([- ])[0-9]{6}\1[0-9]{6}\1[0-9](?![0-9-])")
 _ICCID = re.compile(r"(?<![0-9])89[0-9]{17,18}(?![0-9])")
 _PLATE = re.compile(
-    r"(?<![\w-])(?:[A-Z]{2}[0-9]{2} ?[A-Z]{3}|[A-Z]{2}-[0-9]{3}-[A-Z]{2}|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}[- ][0-9]{1,4}[EH]?"
+    r"(?:(?<![\w-])|(?<=[a-z]-))(?:[A-Z]{2}[0-9]{2} ?[A-Z]{3}|[A-Z]{2}-[0-9]{3}-[A-Z]{2}"
+    r"|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}[- ][0-9]{1,4}[EH]?"
     r"|[0-9][A-Z]{3}[0-9]{3}|[0-9]{4} ?[B-DF-HJ-NP-TV-Z]{3})(?![\w-])"
 )
 _STANDARDS = re.compile(r"\b(?:CVE|RFC|ISO|UTF|IEEE|EN|DIN)[- ][0-9]", re.IGNORECASE)

@@ -9,13 +9,13 @@ SOURCE = "names in schemas/telling.toml; a name that nothing tells is a word lik
 SLOTTED = False
 FOUND = (
     "?fname=Adam", "?lastName=Lynch", "?customer[first_name]=Jo", "?name=jo doe", "Mr. John Doe", "Mrs_Jane_Doe",
-    "dr.-jane-doe", "Herr Müller", "?gender=f",
+    "dr.-jane-doe", "DR. DOE", "Herr Müller", "?gender=f",
 )  # fmt: skip
 LEFT_ALONE = ("mr-robot-poster", "dr-who", "adam", "?page=about", "prof", "john-deere")
 
 _TITLE = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Mme|Monsieur|Madame|Sig|Sra?|Sr)\.?[ _+-]+[A-ZÄÖÜÉ][\w'-]+"
-    r"|\b(?:dr|mr|mrs|ms|prof)\.[ _+-]?[^\W\d_]{2,}"
+    r"|\b(?i:dr|mr|mrs|ms|prof)\.[ _+-]?[^\W\d_]{2,}"
 )
 
 

@@ -12,6 +12,7 @@ FOUND = (
     "Musterstraße 12", "Hauptstr. 5a", "12 rue de la Paix", "calle Mayor 7", "via Roma 10", "SW1A 1AA", "EC1A1BB",
     "K1A 0B6", "PO Box 123", "Postfach 12 34", "?zip=10115", "?street=x", "?city=Berlin", "DC 20500-0003",
     "742_Evergreen_Terrace", "50303 Fisher Villages",
+    "cv-502 High Street", "cv-BN3 7AB",
 )  # fmt: skip
 LEFT_ALONE = (
     "10 ways to drive traffic", "main-street-bank", "2024 road map", "top 10 place", "week-of-unix-tools",
@@ -23,7 +24,7 @@ _WORD = (
     r"|villages?|mission|plaza|alley|mews|trail|trl|court|ct|way|row|hill|gardens|grove|mount|views?|ridge|springs?|isle|locks?|loop|turnpike|route|unit|floor|flat)"
 )
 _BEFORE = re.compile(
-    rf"(?<![\w.-])[0-9]{{1,5}}[a-z]?[ _,+-]+(?:[A-Z][\w'.]*[ _,+-]+){{1,3}}(?i:{_WORD})\b\.?(?:[ _,+-]+[0-9]{{1,5}})?"
+    rf"(?<![\w.])[0-9]{{1,5}}[a-z]?[ _,+-]+(?:[A-Z][\w'.]*[ _,+-]+){{1,3}}(?i:{_WORD})\b\.?(?:[ _,+-]+[0-9]{{1,5}})?"
 )
 # A house number and capitalised words are all there is: no year, and no "10 Ways".
 _BARE = re.compile(
@@ -46,7 +47,7 @@ _FRENCH = re.compile(
 )
 _BOX = re.compile(r"\b(?:p\.?o\.?[ _-]?box|postfach|apartado|boîte postale)[ _-]*[0-9]", re.IGNORECASE)
 _UK = re.compile(r"(?<![\w.-])(?:[A-Z]{1,2}[0-9][A-Z0-9]?[ _+-]?[0-9][ABD-HJLNP-UW-Z]{2})(?![\w-])")
-_UK_SPACED = re.compile(r"(?<![\w.-])[A-Z]{1,2}[0-9][A-Z0-9]?[ +][0-9][ABD-HJLNP-UW-Z]{2}(?![\w-])", re.IGNORECASE)
+_UK_SPACED = re.compile(r"(?<![\w.])[A-Z]{1,2}[0-9][A-Z0-9]?[ +][0-9][ABD-HJLNP-UW-Z]{2}(?![\w-])", re.IGNORECASE)
 _CANADA = re.compile(
     r"(?<![\w.-])[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z][ _+-]?[0-9][ABCEGHJ-NPRSTV-Z][0-9](?![\w-])", re.IGNORECASE
 )

@@ -503,16 +503,24 @@ def ping(n: int, **more: Any) -> str:
 
 
 def test_an_event_counts_in_the_row_of_each_of_its_features(tmp_path: Path) -> None:
-    """12 servers with two features, 11 with one: rows of 23 and 12, and the record says how many were counted again."""
-    lines = [ping(n, features=["backup", "dns"] if n < 12 else ["backup"]) for n in range(23)] + [
-        ping(200, features=[])
-    ]
+    """12 servers with two features, 11 with one, 12 with none: rows of 23 and 12, and the record says how many were counted
+    again. Were there only one with none, it would be known of all others that they have the first feature."""
+    lines = [ping(n, features=["backup", "dns"] if n < 12 else ["backup"]) for n in range(23)]
+    lines += [ping(200 + n, features=[]) for n in range(12)]
     record, out = ran(tmp_path, "licence_pings", lines)
     rows = {row["feature"]: (row["hits"], row["visitors"]) for row in published(out, "features")}
     counts = record["tables"]["features"]
     assert rows == {"backup": (23, 23), "dns": (12, 12)}
-    assert (counts["repeated"], counts["not_applicable"], counts["published"]) == (12, 1, 35)
+    assert (counts["repeated"], counts["not_applicable"], counts["published"]) == (12, 12, 35)
     assert record["parsed"] + counts["repeated"] == counts["not_applicable"] + counts["eligible"]
+
+
+def test_one_server_without_a_feature_is_not_told(tmp_path: Path) -> None:
+    """23 of 24 servers have the feature: the row would tell of the last that it has not, and so of the others that they do."""
+    lines = [ping(n, features=["backup"]) for n in range(23)] + [ping(200, features=[])]
+    record, out = ran(tmp_path, "licence_pings", lines)
+    assert list(published(out, "features")) == []
+    assert record["tables"]["features"]["withheld"] == 23
 
 
 def test_software_is_counted_where_the_table_is_about_it(tmp_path: Path) -> None:

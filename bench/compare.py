@@ -138,16 +138,18 @@ def compare(lines: int, log: Path, chosen: Sequence[Tool], folder: Path) -> None
     )
     print("|---|---:|---:|---:|---:|---:|---:|---|", flush=True)
     chosen[0].run(tiny, folder)
-    rows: list[tuple[Tool, Spent, float]] = []
-    for tool in chosen:
+    ours = 0.0
+    for tool in sorted(
+        chosen, key=lambda one: one.name != "crowdlog run"
+    ):  # the one that all are compared with is the first
         start = min(tool.run(Path(f"{tiny}{tool.packed}"), folder).cpu for _ in range(2))
-        rows.append((tool, tool.run(Path(f"{log}{tool.packed}"), folder), start))
-    ours = next(spent.cpu - start for tool, spent, start in rows if tool.name == "crowdlog run")
-    for tool, spent, start in rows:
+        spent = tool.run(Path(f"{log}{tool.packed}"), folder)
         cpu = max(spent.cpu - start, 0.01)
+        ours = ours or cpu
         print(
             f"| {tool.name} | {spent.cpu:.1f} | {start:.1f} | {spent.wall:.1f} | {spent.peak:.0f} | {lines / cpu:,.0f} "
-            f"| {cpu / ours:.2f} | {tool.does} |"
+            f"| {cpu / ours:.2f} | {tool.does} |",
+            flush=True,
         )
 
 

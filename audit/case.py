@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -65,6 +66,13 @@ class Part:
     def rows(self) -> int:
         """How many rows its columns have."""
         return max((len(values) for values in self.columns.values()), default=0)
+
+    def span(self) -> tuple[dt.date, dt.date]:
+        """First day, and the first day after."""
+        start = dt.date.fromisoformat(self.date)
+        if self.grain == "month":
+            return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+        return start, start + dt.timedelta(days=7 if self.grain == "week" else 1)
 
     def keys(self) -> list[str]:
         """Columns of text that are no measures."""

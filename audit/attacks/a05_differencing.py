@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -144,15 +143,7 @@ def overlaps(case: Case) -> Iterator[Evidence]:
         if len({part.grain for part in parts}) < 2:
             continue
         for wide in (one for one in parts if one.grain != "day"):
-            start, stop = span(wide)
-            within = [one for one in parts if one.grain == "day" and start <= span(one)[0] < stop]
+            start, stop = wide.span()
+            within = [one for one in parts if one.grain == "day" and start <= one.span()[0] < stop]
             if within:
                 yield Evidence(wide.place, f"overlaps {len(within)} days of the same table: they can be subtracted")
-
-
-def span(part: Part) -> tuple[dt.date, dt.date]:
-    """First day, and the first day after."""
-    start = dt.date.fromisoformat(part.date)
-    if part.grain == "month":
-        return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
-    return start, start + dt.timedelta(days=7 if part.grain == "week" else 1)

@@ -130,7 +130,7 @@ class Town:
 
 
 class Traffic:
-    """The requests of one log file, and the list of what was planted in them. `plan` as in cast.toml, by default that of `name`."""
+    """The requests of one log file, and the list of what was planted in them. `plan` as in cast.toml, else that of `name`."""
 
     def __init__(
         self, cast: dict[str, Any], name: str, seed: int,

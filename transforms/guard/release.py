@@ -252,8 +252,8 @@ class Tallied:
     def leaf_cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
         """The cells with their labels, and who stands behind them."""
         words = [*self.words.to_pylist(), NONE]  # code -1: the log has no such value
-        codes = self.cells[leaves, KEYS : KEYS + keys]
-        labels = [tuple(words[code] for code in row) for row in codes.tolist()]
+        codes = self.cells[leaves, KEYS : KEYS + keys].T.tolist()  # by column: a list a cell is work for the collector
+        labels = list(zip(*(map(words.__getitem__, column) for column in codes), strict=True))
         return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)
 
 

@@ -70,6 +70,9 @@ audit: $(VENV)/.test ## attack the releases of sample_logs/, of a generated mont
 	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; \
 	$(BIN)/python tests/month.py out/audit/month || status=$$?; exit $$status
 
+ablation: $(VENV)/.test ## write the table in docs/audit.md anew: which attack succeeds without each layer of privacy
+	$(BIN)/python tests/ablation.py
+
 commitments: $(VENV)/.test ## what privacy policies promise, with the evidence of the samples and of the tests that are named
 	-@$(MAKE) --no-print-directory audit > /dev/null
 	-@$(BIN)/python -m pytest -q --junitxml=out/tests.xml \
@@ -94,4 +97,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run audit commitments test dask-test check format expected docs fuzz samples bench compare recall utility clean
+.PHONY: help run audit ablation commitments test dask-test check format expected docs fuzz samples bench compare recall utility clean

@@ -253,7 +253,7 @@ class Tallied:
         """The cells with their labels, and who stands behind them."""
         words = [*self.words.to_pylist(), NONE]  # code -1: the log has no such value
         codes = self.cells[leaves, KEYS : KEYS + keys].T.tolist()  # by column: a list a cell is work for the collector
-        labels = list(zip(*(map(words.__getitem__, column) for column in codes), strict=True))
+        labels = list(zip(*(map(words.__getitem__, column) for column in codes), strict=True)) or [()] * len(leaves)
         return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from audit.attacks.a02_join import of_period, of_route
 from audit.bounds import NOBODY, REST, Bounds, Cells, Leaf, bounds_of
 from audit.case import ROUNDED, Case, Evidence, Part, Tried
+from audit.longer import longer
 
 ID = "A5"
 TITLE = "differencing"
@@ -25,7 +26,7 @@ BOT = re.compile(r"bot|crawl|spider|slurp|feed|fetch|curl|wget|python|java/|http
 
 
 def attack(case: Case) -> Tried:
-    """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between overlapping periods."""
+    """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between periods."""
     periods: dict[Period, dict[str, Part]] = defaultdict(dict)
     for part in case.parts:
         periods[part.place.split("/")[0], part.site, part.grain, part.date][part.table] = part
@@ -38,7 +39,7 @@ def attack(case: Case) -> Tried:
         cells += tried
         unsolved += found is None
         evidence += [Evidence(where, said) for said in found or ()]
-    evidence += overlaps(case)
+    evidence += [*overlaps(case), *longer(case, COMPLETE)]
     if unsolved and not evidence:
         return Tried("", why_not=f"the tables of {unsolved:,} periods contradict one another: they have no bounds")
     return Tried(

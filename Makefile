@@ -61,13 +61,17 @@ samples: $(VENV)/.test ## write sample_logs/ anew from its seed
 
 AUDITED := ../shared/data/logs/elastic_apache/access.log
 
-audit: $(BIN)/crowdlog ## attack the release of sample_logs/, and of a real log where it is there; fails on a leak
+audit: $(VENV)/.test ## attack the releases of sample_logs/, of a generated month, and of a real log where it is there; fails on a leak
 	@rm -rf out/audit
 	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --quiet
 	@test ! -f $(AUDITED) || $(BIN)/crowdlog run $(AUDITED) --output out/audit/real --partial --quiet
 	@status=0; \
 	$(BIN)/crowdlog audit out/audit/samples --raw $(SAMPLES) --planted sample_logs/planted.json || status=$$?; \
-	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; exit $$status
+	test ! -f $(AUDITED) || $(BIN)/crowdlog audit out/audit/real --raw $(AUDITED) || status=$$?; \
+	$(BIN)/python tests/month.py out/audit/month || status=$$?; exit $$status
+
+ablation: $(VENV)/.test ## write the table in docs/audit.md anew: which attack succeeds without each layer of privacy
+	$(BIN)/python tests/ablation.py
 
 commitments: $(VENV)/.test ## what privacy policies promise, with the evidence of the samples and of the tests that are named
 	-@$(MAKE) --no-print-directory audit > /dev/null
@@ -93,4 +97,4 @@ utility: $(VENV)/.test ## how many hits of a real log keep their full path
 clean: ## remove what the targets made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run audit commitments test dask-test check format expected docs fuzz samples bench compare recall utility clean
+.PHONY: help run audit ablation commitments test dask-test check format expected docs fuzz samples bench compare recall utility clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -66,6 +67,18 @@ class Part:
         """How many rows its columns have."""
         return max((len(values) for values in self.columns.values()), default=0)
 
+    @property
+    def period(self) -> tuple[str, str, str, str]:
+        """Site, table, grain and first day."""
+        return self.site, self.table, self.grain, self.date
+
+    def span(self) -> tuple[dt.date, dt.date]:
+        """First day, and the first day after."""
+        start = dt.date.fromisoformat(self.date)
+        if self.grain == "month":
+            return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+        return start, start + dt.timedelta(days=7 if self.grain == "week" else 1)
+
     def keys(self) -> list[str]:
         """Columns of text that are no measures."""
         return [name for name, values in self.columns.items()
@@ -118,6 +131,16 @@ class Case:
                     found[str(site)] = ZoneInfo(str(zone))
                 except (ZoneInfoNotFoundError, ValueError):
                     self.notes["zones unknown"] = self.notes.get("zones unknown", 0) + 1
+        return found
+
+    @cached_property
+    def withheld(self) -> dict[tuple[str, str, str, str], int]:
+        """Hits that were withheld of each period (site, table, grain, first day), as the ledger says."""
+        found: dict[tuple[str, str, str, str], int] = {}
+        for file in sorted((self.root / "internal" / "ledger").glob("*.json")):
+            for one in _json(file).get("periods") or ():
+                site, table, grain, date = (str(one.get(name)) for name in ("site", "table", "grain", "date"))
+                found[site, table, grain, date] = int(one.get("withheld", 0))
         return found
 
     def everywhere(self) -> Iterator[tuple[str, bytes]]:

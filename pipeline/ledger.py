@@ -124,6 +124,13 @@ class Ledger:
         """(site, table) → days since 1970-01-01 that publications of any grain cover."""
         return {(site, table): frozenset(days) for (of, site, table), days in self._covered.items() if of == profile}
 
+    def decided(self, profile: str) -> dict[tuple[str, str, int], tuple[int, int]]:
+        """(site, table, first day since 1970-01-01) → events, withheld ones included, and rows of what was published."""
+        return {
+            (site, table, as_day(date)): (period.events + period.withheld, period.rows)
+            for (site, table, _, date), period in self.published(profile).items()
+        }
+
     def edges(self, digests: Collection[str]) -> tuple[int | None, int | None]:
         """First and last event, in seconds since the epoch, of files that were read before."""
         files = [file for digest, file in self._read.items() if digest in digests]

@@ -116,7 +116,15 @@ def prepare(
         formats=formats,
         shares=max(1, min(64, -(-total // engine.share))),
         chunk_bytes=engine.chunk,
-        calendar=Calendar(now, ledger.covered(wanted.profile), first, last, wanted.partial, wanted.preview),
+        calendar=Calendar(
+            now,
+            ledger.covered(wanted.profile),
+            first,
+            last,
+            wanted.partial,
+            wanted.preview,
+            ledger.decided(wanted.profile),
+        ),
         provenance=provenance(policy, countries),
     )
     return job, fresh

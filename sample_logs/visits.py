@@ -16,14 +16,18 @@ from people import ENCODINGS, Person
 
 UTC = dt.UTC
 DAYS = (dt.date(2026, 11, 18), dt.date(2026, 11, 19), dt.date(2026, 11, 20))
-# Berlin's days begin and end an hour before those of UTC: the log starts early enough for both.
-START = int(dt.datetime(2026, 11, 17, 22, tzinfo=UTC).timestamp())
-STOP = int(dt.datetime(2026, 11, 21, 1, tzinfo=UTC).timestamp())
-MIDNIGHTS = tuple(
-    int(dt.datetime(2026, 11, day, tzinfo=UTC).timestamp()) - shift for day in (18, 19, 20, 21) for shift in (0, 3600)
-)
 TAIL_AGENTS = 90
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
+
+class Span:
+    """The days of a log, whole in UTC and in Berlin: there days begin and end an hour earlier."""
+
+    def __init__(self, days: Sequence[dt.date]) -> None:
+        first, *others = [int(dt.datetime.combine(day, dt.time(), UTC).timestamp()) for day in days]
+        after = (others or [first])[-1] + 86400
+        self.days, self.start, self.stop = days, first - 7200, after + 3600
+        self.midnights = tuple(time - shift for time in (first, *others, after) for shift in (0, 3600))
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,13 @@ class Town:
 
 
 class Traffic:
-    """The requests of one log file, and the list of what was planted in them."""
+    """The requests of one log file, and the list of what was planted in them. `plan` as in cast.toml, else that of `name`."""
 
-    def __init__(self, cast: dict[str, Any], name: str, seed: int) -> None:
-        self.cast, self.name, self.plan = cast, name, cast["file"][name]
+    def __init__(
+        self, cast: dict[str, Any], name: str, seed: int,
+        plan: dict[str, Any] | None = None, days: Sequence[dt.date] = DAYS,
+    ) -> None:  # fmt: skip
+        self.cast, self.name, self.plan, self.span = cast, name, plan or cast["file"][name], Span(days)
         self.rng = random.Random(f"{seed} {name}")
         self.fake = faker.Faker(["en_GB", "de_DE", "fr_FR", "es_ES"])
         self.fake.seed_instance(f"{seed} {name}")
@@ -145,7 +152,7 @@ class Traffic:
         """As many requests as planned, in about the order in which a server writes them."""
         hits = [hit for leak in self.cast["leak"] if leak["file"] == self.name for hit in self.leaked(leak)]
         for site in self.plan["sites"]:
-            for midnight in MIDNIGHTS:
+            for midnight in self.span.midnights:
                 for edge in (-600, 600):
                     hits += self.session(site, midnight + edge + self.rng.randrange(-500, 500))
         while len(hits) < self.plan["lines"]:
@@ -157,10 +164,11 @@ class Traffic:
 
     def moment(self) -> int:
         """A time within the log, more often by day than by night."""
+        first, last = self.span.start // 86400, self.span.stop // 86400
         while True:
-            day = START // 86400 + self.rng.randrange(5)
+            day = first + self.rng.randrange(last - first + 1)
             time = day * 86400 + self.hours(self.rng) * 3600 + self.rng.randrange(3600)
-            if START <= time < STOP:
+            if self.span.start <= time < self.span.stop:
                 return int(time)
 
     def from_visitor(self, visitor: Visitor, site: str, time: int, target: str, **more: Any) -> Hit:
@@ -208,7 +216,7 @@ class Traffic:
         bot, crowd = self.town.bots[self.town.bot(self.rng)]
         entry = Pick(bot["targets"])(self.rng) if "targets" in bot else self.page(site)
         target, status = (entry, 200) if isinstance(entry, str) else entry
-        time = self.rng.randrange(START, STOP)
+        time = self.rng.randrange(self.span.start, self.span.stop)
         method = bot.get("method", "GET")
         return self.from_visitor(
             self.rng.choice(crowd),
@@ -227,7 +235,7 @@ class Traffic:
         site = leak.get("site", next(iter(self.plan["sites"])))
         spread = leak.get("spread", 1)
         for _ in range(leak.get("times", 1)):
-            person, day = Person(self.rng, self.fake), self.rng.choice(DAYS)
+            person, day = Person(self.rng, self.fake), self.rng.choice(self.span.days)
             wanted = ("target", "referrer", "agent", "user", "client")
             said = {field: self.fill(leak[field], person, spread) for field in wanted if field in leak}
             crowd = self.town.crowd(spread)

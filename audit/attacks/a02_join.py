@@ -53,14 +53,9 @@ def attack(case: Case) -> Tried:
 
 
 def of_period(case: Case, raw: Raw, part: Part) -> list[Line]:
-    """Lines that can be behind a file: of its day on the site's own clock, and of no other site's virtual host."""
-    if part.grain != "day":
-        return []
+    """Lines that can be behind a file: of its days on the site's own clock, and of no other site's virtual host."""
     zone = case.zones.get(part.site, dt.UTC)
-    day = dt.date.fromisoformat(part.date)
-    start = int(dt.datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
-    after = day + dt.timedelta(days=1)
-    stop = int(dt.datetime(after.year, after.month, after.day, tzinfo=zone).timestamp())
+    start, stop = (int(dt.datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) for day in part.span())
     sites = frozenset(one.site for one in case.parts)
     return [line for line in raw.lines if start <= line.time < stop and _may_be_of(part.site, sites, line)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from audit.attacks.a02_join import of_period, of_route
 from audit.bounds import NOBODY, REST, Bounds, Cells, Leaf, bounds_of
 from audit.case import ROUNDED, Case, Evidence, Part, Tried
+from audit.longer import longer
 
 ID = "A5"
 TITLE = "differencing"
@@ -26,7 +26,7 @@ BOT = re.compile(r"bot|crawl|spider|slurp|feed|fetch|curl|wget|python|java/|http
 
 
 def attack(case: Case) -> Tried:
-    """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between overlapping periods."""
+    """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between periods."""
     periods: dict[Period, dict[str, Part]] = defaultdict(dict)
     for part in case.parts:
         periods[part.place.split("/")[0], part.site, part.grain, part.date][part.table] = part
@@ -39,7 +39,7 @@ def attack(case: Case) -> Tried:
         cells += tried
         unsolved += found is None
         evidence += [Evidence(where, said) for said in found or ()]
-    evidence += overlaps(case)
+    evidence += [*overlaps(case), *longer(case, COMPLETE)]
     if unsolved and not evidence:
         return Tried("", why_not=f"the tables of {unsolved:,} periods contradict one another: they have no bounds")
     return Tried(
@@ -144,15 +144,7 @@ def overlaps(case: Case) -> Iterator[Evidence]:
         if len({part.grain for part in parts}) < 2:
             continue
         for wide in (one for one in parts if one.grain != "day"):
-            start, stop = span(wide)
-            within = [one for one in parts if one.grain == "day" and start <= span(one)[0] < stop]
+            start, stop = wide.span()
+            within = [one for one in parts if one.grain == "day" and start <= one.span()[0] < stop]
             if within:
                 yield Evidence(wide.place, f"overlaps {len(within)} days of the same table: they can be subtracted")
-
-
-def span(part: Part) -> tuple[dt.date, dt.date]:
-    """First day, and the first day after."""
-    start = dt.date.fromisoformat(part.date)
-    if part.grain == "month":
-        return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
-    return start, start + dt.timedelta(days=7 if part.grain == "week" else 1)

@@ -90,17 +90,21 @@ class Closure:
                     self._mask(climb, rows, outer, _leaves(outer, kind))
         return len(climb.withheld) > before
 
-    def over_spans(self, climb: Climb, days: Sequence[Climb]) -> None:
-        """Withhold the smallest rows of a longer period, of whose days some were withheld from a table of all events.
+    def over_spans(self, climb: Climb, days: Sequence[Climb], link: Link | None = None) -> None:
+        """Withhold the smallest rows of a longer period, where its days show all but a few of its events.
 
-        All that the period shows less the days that were shown is what was withheld: so something of it must be lacking,
-        unless a crowd was behind those days together. `days`: the rows of that other table, one for each day.
+        All that the period shows less the days that were shown is what was withheld of days, or came late: so something of
+        it must be lacking, unless a crowd was behind those days together. `days`: the rows of that other table, one for
+        each day: of all events, or, with a link, of those that have one of the values of this table.
         """
-        outer, weak = _together(days)
+        outer, weak = _together(days, climb, link)
+        is_late = any(day.has_changed for day in days)
         for kind in sorted({kind_of(climb.table, row.label) for row in climb.rows}):
             whole = _leaves(outer, kind)
+            if link:
+                whole = _with_values(outer, whole, climb, link)
             hidden = [leaf for leaf in whole if leaf in weak]
-            if hidden and not counted(outer, hidden, [], self.k):
+            if is_late or (hidden and not counted(outer, hidden, [], self.k)):
                 for rows in _sums(climb, kind):
                     self._mask(climb, rows, outer, whole, has_to_lack=True)
 
@@ -129,8 +133,11 @@ def _sums(climb: Climb, kind: str) -> list[list[Row]]:
     return [[row] for row in rows] if climb.table.each else [rows]
 
 
-def _together(days: Sequence[Climb]) -> tuple[Climb, set[int]]:
-    """The cells of several periods of one table as if they were one, and which of them were withheld."""
+def _together(days: Sequence[Climb], climb: Climb, link: Link | None) -> tuple[Climb, set[int]]:
+    """The cells of several periods of one table as if they were one, and which of them no row shows.
+
+    With a link a row shows its cells if all of them have values of the linked table.
+    """
     cells = [day.cells for day in days]
     starts = np.cumsum([0, *(len(one.labels) for one in cells)]).tolist()
     whole = Cells(
@@ -141,7 +148,19 @@ def _together(days: Sequence[Climb]) -> tuple[Climb, set[int]]:
         np.concatenate([one.place for one in cells]),
     )
     weak = {start + leaf for start, day in zip(starts, days, strict=False) for leaf in day.withheld}
+    for start, day in zip(starts, days, strict=False):
+        for row in day.rows if link else ():
+            if link and len(_with_values(day, row.leaves, climb, link)) < len(row.leaves):
+                weak.update(start + leaf for leaf in row.leaves)
     return Climb(days[0].table, whole, days[0].k, days[0].roaming), weak
+
+
+def _with_values(outer: Climb, leaves: Sequence[int], climb: Climb, link: Link) -> list[int]:
+    """Those of another table's cells that have, for the key of a link, a value that this table has."""
+    here = climb.table.key_names.index(families.name_of(climb.table, link.column))
+    there = outer.table.key_names.index(families.name_of(outer.table, link.column))
+    values = {label[here] for label in climb.cells.labels}
+    return [leaf for leaf in leaves if outer.cells.labels[leaf][there] in values]
 
 
 def _leaves(climb: Climb, kind: str) -> list[int]:

@@ -76,6 +76,7 @@ class Climb:
         self.rows: list[Row] = []
         self.withheld: list[int] = []
         self.is_published = False  # an earlier run has published it: it can be compared, not changed
+        self.has_changed = False  # and it was not quite what it would be now
         self.columns = {key.name: (i, key.column) for i, key in enumerate(table.keys)}
 
     def up(self, name: str) -> None:

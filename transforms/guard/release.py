@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -38,7 +38,8 @@ class Calendar:
 
     now: seconds since the epoch; first, last: extreme event times of files that are known and not read again;
     published: days since 1970-01-01 that a publication of any grain covers, by (site, table);
-    whole: publish partial periods too (--partial); everything: open ones as well (--preview).
+    whole: publish partial periods too (--partial); everything: open ones as well (--preview); decided: (events, rows) of
+    what was published, withheld events included, by (site, table, first day).
     """
 
     now: int
@@ -47,6 +48,7 @@ class Calendar:
     last: int | None = None
     whole: bool = False
     everything: bool = False
+    decided: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
 
     def extremes(self, accounts: Accounts) -> dict[str, int | None]:
         """First and last event of the whole input."""
@@ -162,6 +164,8 @@ class SiteGuard:
         cells = tallied.leaf_cells(leaves, len(table.keys))
         climb = generalise(table, cells, self.k, self.site, *self.closure.start(table, cells.labels, others))
         climb.is_published = not chosen
+        now = tallied.hits(leaves), len(climb.rows)  # late lines are not in what was published
+        climb.has_changed = not chosen and self.calendar.decided.get((self.site.name, table.name, period)) != now
         if table.name in self.closure.opened:
             others[table.name] = climb
         return Draft(table, as_date(period), climb, decided) if chosen else None
@@ -182,19 +186,22 @@ class SiteGuard:
             self._release(out, draft, compared)
         opened.clear()
 
-    def _days_of(self, draft: Draft, compared: Compared) -> Iterator[list[Climb]]:
-        """Tables of all events that are published by shorter periods than a table: their rows within one of its periods."""
-        for whole in self.closure.wholes:
-            if GRAINS.index(self.grains[whole.name]) < GRAINS.index(self.grains[draft.table.name]):
-                within = range(*span(as_day(draft.date), self.grains[draft.table.name]))
-                parts = (compared.get((self.grains[whole.name], day), {}) for day in within)
-                if days := [climbs[whole.name] for climbs in parts if whole.name in climbs]:
-                    yield days
+    def _days_of(self, name: str, draft: Draft, compared: Compared) -> list[Climb]:
+        """A table that is published by shorter periods than the drafted one: its rows within the period of that."""
+        grain, mine = self.grains[name], self.grains[draft.table.name]
+        if GRAINS.index(grain) >= GRAINS.index(mine):
+            return []
+        parts = (compared.get((grain, day), {}) for day in range(*span(as_day(draft.date), mine)))
+        return [climbs[name] for climbs in parts if name in climbs]
 
     def _release(self, out: SiteRelease, draft: Draft, compared: Compared) -> None:
         table, climb, decided = draft.table, draft.climb, draft.decided
-        for days in self._days_of(draft, compared):
-            self.closure.over_spans(climb, days)
+        for whole in self.closure.wholes:
+            if days := self._days_of(whole.name, draft, compared):
+                self.closure.over_spans(climb, days)
+        for link in self.closure.parted:
+            if link.fine == table.name and (days := self._days_of(link.coarse, draft, compared)):
+                self.closure.over_spans(climb, days, link)
         labels, size = climb.cells.labels, len(climb.cells.labels)
         same = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == labels[row.leaves[0]])
         released = Released(
@@ -252,8 +259,8 @@ class Tallied:
     def leaf_cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
         """The cells with their labels, and who stands behind them."""
         words = [*self.words.to_pylist(), NONE]  # code -1: the log has no such value
-        codes = self.cells[leaves, KEYS : KEYS + keys]
-        labels = [tuple(words[code] for code in row) for row in codes.tolist()]
+        codes = self.cells[leaves, KEYS : KEYS + keys].T.tolist()  # by column: a list a cell is work for the collector
+        labels = list(zip(*(map(words.__getitem__, column) for column in codes), strict=True)) or [()] * len(leaves)
         return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)
 
 

@@ -66,9 +66,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "arguments", [["--help"], ["--version"], ["run", "--help"], ["explain", "--help"]], ids=" ".join
 )
 def test_help_and_version_are_quick(root: Path, arguments: list[str]) -> None:
-    """The best of three starts takes less than 0.3 s, interpreter included."""
+    """The best start takes less than 0.3 s, interpreter included; ten are tried at most, for others use the machine too."""
     times = []
-    for _ in range(3):
+    while len(times) < 10 and min(times, default=QUICK) >= QUICK:
         began = time.monotonic()
         subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments], cwd=root, capture_output=True, check=True, timeout=20

@@ -22,7 +22,7 @@ from transforms.parsers.reader import LONGEST_LINE
 from transforms.shape import shape
 from transforms.treatments import when
 
-CHUNK = 4 << 20  # bytes after which lines are written though more are waiting
+CHUNK = 8 << 20  # bytes after which lines are written though more are waiting
 READ = 1 << 20
 HOLD = 0.5  # seconds that a whole line waits at most while the input does not pause
 TICK = 60.0  # seconds after which the clock is looked at though nothing comes

@@ -15,12 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.run import CROWDLOG, generate
+from bench.run import CROWDLOG, Spent, generate, spent
 
 PEERS = Path(__file__).resolve().parent / "peers"
 DUCKDB = """
@@ -28,15 +27,6 @@ import duckdb, pathlib, sys
 script = pathlib.Path(sys.argv[1]).read_text()
 duckdb.execute(script.replace("<log>", sys.argv[2]).replace("<out>", sys.argv[3]))
 """
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Seconds of CPU and by the clock, peak memory in MB."""
-
-    cpu: float
-    wall: float
-    peak: float
 
 
 @dataclass(frozen=True)
@@ -56,18 +46,9 @@ class Tool:
         """Run it to its end. Raises SystemExit when it fails."""
         out = Path(tempfile.mkdtemp(dir=folder)) / "out"
         command = [word.replace("LOG", str(log)).replace("OUT", str(out)) for word in self.words]
-        began = time.monotonic()
-        with log.open("rb") as source:
-            process = subprocess.Popen(
-                command, stdin=source if self.stdin else subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(f"{self.name} ended with status {status}")
-        wall = time.monotonic() - began
+        used = spent(command, log if self.stdin else None)
         shutil.rmtree(out.parent)
-        return Spent(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+        return used
 
 
 def crowdlog(name: str, *options: str, packed: str = "") -> Tool:
@@ -143,11 +124,11 @@ def compare(lines: int, log: Path, chosen: Sequence[Tool], folder: Path) -> None
         chosen, key=lambda one: one.name != "crowdlog run"
     ):  # the one that all are compared with is the first
         start = min(tool.run(Path(f"{tiny}{tool.packed}"), folder).cpu for _ in range(2))
-        spent = tool.run(Path(f"{log}{tool.packed}"), folder)
-        cpu = max(spent.cpu - start, 0.01)
+        used = tool.run(Path(f"{log}{tool.packed}"), folder)
+        cpu = max(used.cpu - start, 0.01)
         ours = ours or cpu
         print(
-            f"| {tool.name} | {spent.cpu:.1f} | {start:.1f} | {spent.wall:.1f} | {spent.peak:.0f} | {lines / cpu:,.0f} "
+            f"| {tool.name} | {used.cpu:.1f} | {start:.1f} | {used.wall:.1f} | {used.peak:.0f} | {lines / cpu:,.0f} "
             f"| {cpu / ours:.2f} | {tool.does} |",
             flush=True,
         )
@@ -171,11 +152,9 @@ def growth(sizes: Sequence[int], folder: Path) -> None:
                         file.write(one.read_bytes())
             else:
                 generate(lines, 75_000 * (lines // 1_000_000), log)
-            spent = tool.run(log, folder)
-            speed = f"{lines / (spent.cpu - start):,.0f}"
-            print(
-                f"| {lines:,} | {kind} | {spent.cpu:.1f} | {spent.wall:.1f} | {speed} | {spent.peak:.0f} |", flush=True
-            )
+            used = tool.run(log, folder)
+            speed = f"{lines / (used.cpu - start):,.0f}"
+            print(f"| {lines:,} | {kind} | {used.cpu:.1f} | {used.wall:.1f} | {speed} | {used.peak:.0f} |", flush=True)
             log.unlink()
 
 

@@ -12,6 +12,8 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,26 +22,29 @@ CROWDLOG = Path(sys.executable).with_name("crowdlog")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """CPU and peak memory of a command: seconds, MB."""
+class Spent:
+    """What a command took: seconds of CPU (its children included) and by the clock, peak memory in MB."""
 
     cpu: float
+    wall: float
     peak: float
 
 
-def cost(command: list[str]) -> Cost:
-    """Run a command to its end."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+def spent(command: Sequence[str], source: Path | None = None, target: Path | None = None) -> Spent:
+    """Run a command to its end, from and to a file if it is a filter. Raises SystemExit when it fails."""
+    began = time.monotonic()
+    with open(source or os.devnull, "rb") as given, open(target or os.devnull, "wb") as taken:
+        process = subprocess.Popen(command, stdin=given, stdout=taken, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{command[0]} ended with status {status}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Spent(usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024)
 
 
-def run(log: Path, folder: Path, *options: str) -> Cost:
+def run(log: Path, folder: Path, *options: str) -> Spent:
     """One `crowdlog run` over a log, everything published."""
     output = tempfile.mkdtemp(dir=folder)
-    return cost([str(CROWDLOG), "run", str(log), "--partial", "--quiet", "--output", output, *options])
+    return spent([str(CROWDLOG), "run", str(log), "--partial", "--quiet", "--output", output, *options])
 
 
 def generate(lines: int, crowd: int, log: Path, *options: str) -> None:
@@ -50,10 +55,10 @@ def generate(lines: int, crowd: int, log: Path, *options: str) -> None:
     )  # fmt: skip
 
 
-def row(name: str, lines: int, size: int, spent: Cost, start: Cost) -> str:
+def row(name: str, lines: int, size: int, used: Spent, start: Spent) -> str:
     """A line of the table; start-up is taken off the CPU time."""
-    cpu = spent.cpu - start.cpu
-    return f"| {name} | {lines:,} | {cpu:.1f} | {lines / cpu:,.0f} | {size / cpu / 1e6:.0f} | {spent.peak:.0f} |"
+    cpu = used.cpu - start.cpu
+    return f"| {name} | {lines:,} | {cpu:.1f} | {lines / cpu:,.0f} | {size / cpu / 1e6:.0f} | {used.peak:.0f} |"
 
 
 def main() -> None:
@@ -69,15 +74,15 @@ def main() -> None:
         generate(1_000, 500, tiny)
         generate(1_000_000, 75_000, one)
         run(tiny, folder)  # compiles the kernels where they are not cached
-        start = min((run(tiny, folder) for _ in range(3)), key=lambda spent: spent.cpu)
+        start = min((run(tiny, folder) for _ in range(3)), key=lambda one: one.cpu)
         print(f"| start-up (1,000 lines) | 1,000 | {start.cpu:.1f} | | | {start.peak:.0f} |")
-        print(row("wc -l", 1_000_000, one.stat().st_size, cost(["wc", "-l", str(one)]), Cost(0, 0)))
+        print(row("wc -l", 1_000_000, one.stat().st_size, spent(["wc", "-l", str(one)]), Spent(0, 0, 0)))
         print(row("1 M lines", 1_000_000, one.stat().st_size, run(one, folder), start), flush=True)
         if not quick:
             larger(folder, one, start)
 
 
-def larger(folder: Path, one: Path, start: Cost) -> None:
+def larger(folder: Path, one: Path, start: Spent) -> None:
     """The rows of 5 M lines."""
     five = folder / "five.log"
     with five.open("wb") as file:

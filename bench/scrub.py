@@ -11,33 +11,11 @@ import argparse
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
-from bench.run import CROWDLOG, generate
-
-
-class Spent(NamedTuple):
-    """Seconds of CPU and by the clock, peak memory in MB."""
-
-    cpu: float
-    wall: float
-    peak: float
-
-
-def spent(command: list[str], log: Path, out: Path) -> Spent:
-    """What a filter costs from one file to another."""
-    began = time.monotonic()
-    with log.open("rb") as source, out.open("wb") as target:
-        process = subprocess.Popen(command, stdin=source, stdout=target, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[0]} ended with status {status}")
-    return Spent(usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024)
+from bench.run import CROWDLOG, Spent, generate, spent
 
 
 def main() -> None:

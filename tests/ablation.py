@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT)]
 
 import ablation_day as day  # noqa: E402
 from ablation_layers import LAYERS, Layer  # noqa: E402
+from pages import with_table  # noqa: E402
 
 from audit.attacks import a01_addresses  # noqa: E402
 from audit.run import SUCCEEDED, case_of, run  # noqa: E402
@@ -128,9 +129,7 @@ def table() -> str:
 
 def page(text: str) -> str:
     """The page with its table as the builds say now."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n\n{END}{after}"
+    return with_table(text, BEGIN, table(), END)
 
 
 if __name__ == "__main__":

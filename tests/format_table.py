@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from pages import with_table  # noqa: E402
+
 from pipeline.formats import table  # noqa: E402
 from schemas import load  # noqa: E402
 
@@ -17,9 +19,7 @@ BEGIN, END = "<!-- made by `make docs` from schemas/formats/ -->\n", "<!-- end -
 
 def page(text: str) -> str:
     """The page with its table as the declarations say now."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(load.formats())}\n\n{END}{after}"
+    return with_table(text, BEGIN, table(load.formats()), END)
 
 
 if __name__ == "__main__":

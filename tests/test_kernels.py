@@ -317,12 +317,13 @@ def test_ways_without_cache_or_compiler(environment: dict[str, str], expected: s
 @needs_numba
 def test_warm_leaves_nothing_to_compile() -> None:
     """After it a parse and a grouping compile no kernel: workers that start later only load."""
-    from transforms.kernels import encode, hash_groups, request, scan, values
+    from transforms.kernels import cell_lists, encode, hash_groups, request, scan, values
     from transforms.parsers.text import TextParser
 
     kernels = [
         scan.scan, values.clf_times, values.iso_times, values.numbers, request.split_requests,
-        request.select_parameters, encode.encode, encode.pack, hash_groups.group, hash_groups.sum_by, hash_groups.place,
+        request.select_parameters, encode.encode, encode.rehash, encode.pack, hash_groups.group, hash_groups.regroup,
+        hash_groups.sum_by, hash_groups.place, cell_lists.collect, cell_lists.union,
     ]  # fmt: skip
     calls.warm()
     warm = [len(kernel.signatures) for kernel in kernels]  # type: ignore[attr-defined]

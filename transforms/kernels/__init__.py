@@ -1,4 +1,4 @@
-"""Compiled loops over bytes, and their plain twins; reached only through `calls` and `group`, which own the sizes."""
+"""Compiled loops over bytes, and their plain twins; reached only through their wrappers, which own the arrays and their sizes."""
 
 from __future__ import annotations
 

@@ -298,13 +298,11 @@ class Dictionary:
         """Grow what is too small for one more value of so many bytes."""
         from transforms.kernels.encode import rehash
 
-        wanted = int(self._begins[self._count]) + -(-length // 8)
-        if wanted > self._arena.size:
-            self._arena = _longer(self._arena, max(wanted, 2 * self._arena.size))
+        self._arena = longer(self._arena, int(self._begins[self._count]) + -(-length // 8))
         if self._count + 2 > self._hashes.size:
             size = 4 * self._hashes.size
             self._hashes, self._begins, self._lengths = (
-                _longer(column, size) for column in (self._hashes, self._begins, self._lengths)
+                longer(column, size) for column in (self._hashes, self._begins, self._lengths)
             )
         if 2 * (self._count + 1) > self._table.size:
             self._table = np.zeros(4 * self._table.size, np.uint64)
@@ -333,10 +331,11 @@ class Dictionary:
         return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
-    longer = np.empty(size, values.dtype)
-    longer[: values.size] = values
-    return longer
+def longer(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array, or a copy with room for at least `size` values."""
+    if size <= values.size:
+        return values
+    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
 
 
 def ipv4(texts: pa.BinaryArray) -> Int64:
@@ -366,7 +365,7 @@ def warm() -> None:
     starts, lens = rows.starts[0], rows.lens[0]
     for kind in ("clf", "iso8601", "%Y", "count", "units"):
         values(kind, block, starts, lens)
-    from transforms.kernels import lines
+    from transforms.kernels import encode, lines
 
     lines.warm(block)
     split_requests(block, starts, lens, True)
@@ -375,9 +374,10 @@ def warm() -> None:
     dictionary = Dictionary(True)
     dictionary.encode(block, starts, lens)
     dictionary.values()
-    ids, _ = group.group(np.zeros(1, np.uint64))
+    encode.rehash(np.zeros(1, np.uint64), 0, np.zeros(2, np.uint64))
+    ids, _ = group.group(np.arange(1 << 12, dtype=np.uint64))  # so many that their table grows
+    ids = np.zeros(1, np.int32)
     group.sum_by(ids, 1, np.zeros(1, np.int64))
-    group.order_by(ids, 1)
     order, bounds = group.order_by(ids, 1)
     lists.union(order, bounds, *lists.collect(ids, ids, 1, 1), ids, 1)
     group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))

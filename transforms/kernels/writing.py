@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels import compiled, plain
-from transforms.kernels.calls import PADDING, Block, Int32, Int64
+from transforms.kernels.calls import PADDING, Block, Int32, Int64, longer
 
 Text = NDArray[np.uint8]
 BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
@@ -44,20 +43,13 @@ class Lexicon:
             first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
             lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
             ends = self._end + np.cumsum((lengths + 7) // 8)
-            self._arena = _longer(self._arena, int(ends[-1]) + 1)
-            self._begins, self._lengths = _longer(self._begins, count), _longer(self._lengths, count)
+            self._arena = longer(self._arena, int(ends[-1]) + 1)
+            self._begins, self._lengths = longer(self._begins, count), longer(self._lengths, count)
             padded = b"".join(word.ljust(-(-len(word) // 8) * 8, b"\0") for word in self._fresh)
             self._arena[self._end : ends[-1]] = np.frombuffer(padded, np.uint64)
             self._begins[first:count], self._lengths[first:count] = ends - (lengths + 7) // 8, lengths
             self._fresh, self._end = [], int(ends[-1])
         return self._arena, self._begins, self._lengths
-
-
-def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """The array, or a copy with room for at least `size` values."""
-    if size <= values.size:
-        return values
-    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
 
 
 class Template:

@@ -90,7 +90,7 @@ def test_clf_times_are_those_of_the_standard_library(zone: str) -> None:
 
 
 REQUEST_PIECES = [b"GET", b"CONNECT", b" ", b"/", b"?", b"#", b"http", b"://", b"a.b",
-    b"HTTP/1.1", b" HTTP/2", b"-", b"@:", b"\xff"]  # fmt: skip
+    b"HTTP/1.1", b" HTTP/2", b"-", b"@:", b"\xff", b"\n"]  # fmt: skip
 REQUEST = st.lists(st.sampled_from(REQUEST_PIECES)).map(b"".join)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
 from transforms.kernels.names import number_of
-from transforms.kernels.words import HASH, NEWLINE, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
+from transforms.kernels.words import HASH, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
 
 Spans = NDArray[np.int32]
 PLAIN, WHOLE, BARE = 0, 1, 2  # kinds of parameters
@@ -64,7 +64,7 @@ def split_requests(words: Words, text: Text, starts: Spans, lens: Spans, method:
         i = signed(starts[r])
         end = i + lens[r]
         out[0, r], out[1, r], out[2, r], out[3, r] = i, 0, i, 0
-        stop = NEWLINE
+        stop = HASH  # a bare target ends where its text does: JSON may have escaped any byte into it
         if method:
             i = _method_end(words, text, i, end) + 1
             stop = SPACE

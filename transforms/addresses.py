@@ -9,6 +9,9 @@ from hashlib import blake2b
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 KEY_BYTES = 32
 TOKEN_BYTES = 16
 HOPS = 64
@@ -200,6 +203,19 @@ def forwarded_client(
 # ---- the key --------------------------------------------------------------------------------------------------------
 
 
+def _digest(state: blake2b, message: bytes) -> bytes:
+    state = state.copy()
+    state.update(message)
+    return state.digest()
+
+
+def _digests(state: blake2b, quads: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """uint8[n, 8]: digests of the first `size` bytes of IPv4 addresses, tagged as a unit is."""
+    packed = quads.astype(">u4").tobytes()
+    found = b"".join([_digest(state, b"4" + packed[at : at + size]) for at in range(0, len(packed), 4)])
+    return np.frombuffer(found, np.uint8).reshape(-1, TOKEN_BYTES // 2)
+
+
 class NetworkKey:
     """The run's secret: turns networks into tokens that mean nothing once it is gone. Cannot be pickled or printed."""
 
@@ -211,13 +227,23 @@ class NetworkKey:
 
     def token(self, site: str, network: bytes, neighbourhood: bytes) -> bytes:
         """16 bytes: keyed BLAKE2b (RFC 7693) of the neighbourhood (8) and of the network (8), per site and purpose."""
+        near, exact = self._of(site)
+        return _digest(near, neighbourhood) + _digest(exact, network)
+
+    def neighbourhoods(self, site: str, quads: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """uint8[n, 8]: the first halves of the tokens of IPv4 addresses, given as numbers; each /24 is hashed once."""
+        found, where = np.unique(quads >> 8, return_inverse=True)
+        return _digests(self._of(site)[0], found << 8, 3)[where]
+
+    def networks(self, site: str, quads: NDArray[np.int64], truncate: bool = False) -> NDArray[np.uint8]:
+        """uint8[n, 8]: the second halves, see Address.network."""
+        return _digests(self._of(site)[1], quads, 3 if truncate else 4)
+
+    def _of(self, site: str) -> tuple[blake2b, blake2b]:
         states = self._states.get(site)
         if states is None:
             states = self._states[site] = (self._state(site, b"neighbourhood"), self._state(site, b"network"))
-        near, exact = states[0].copy(), states[1].copy()
-        near.update(neighbourhood)
-        exact.update(network)
-        return near.digest() + exact.digest()
+        return states
 
     def _state(self, site: str, purpose: bytes) -> blake2b:
         # A site's name can be longer than the 16 bytes of a salt: its hash is not.

@@ -18,6 +18,7 @@ PAIRS = 1000
 
 _REFUSED = {"Cc", "Cs", "Zl", "Zp"}
 _CODED = re.compile(rb"[%&\\]")
+_CODED_PATH = re.compile(rb"[%&\\;]")
 # JavaScript and JSON write \u0040, \u{40} and \x40; old scripts (escape() of ECMAScript annex B) and IIS write %u0040.
 _ESCAPE = re.compile(r"(?:\\u|%u)([0-9a-f]{4})|\\x([0-9a-f]{2})|\\u\{([0-9a-f]{1,6})\}", re.IGNORECASE)
 
@@ -46,6 +47,19 @@ def decode(text: bytes) -> str | None:
             return None if _has_control(decoded) else decoded
         text = again
     return None
+
+
+def path_segments(path: bytes) -> list[str | None]:
+    """The segments of a path that are not empty, decoded (None: not readable), without their matrix parameters.
+
+    Raw delimiters first: "%2F" and "%3B" are part of a segment.
+    """
+    if len(path) <= LIMIT and path.isascii() and not _CODED_PATH.search(path):  # most paths, in one go
+        text = path.decode("ascii")
+        if text.isprintable():
+            return [segment for segment in text.split("/") if segment]
+    raw = [piece.partition(b";")[0] for piece in path.split(b"/")]
+    return [decode(piece) for piece in raw if piece]
 
 
 def _unescape(text: str) -> str:

@@ -32,16 +32,20 @@ class Learned:
 
     def add(self, token: bytes | None, country: int, note: str | None) -> int:
         """Remember one; returns its place."""
-        if self.count == len(self.noted):
-            for name in ("tokens", "countries", "noted"):
-                column = getattr(self, name)
-                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
-        at = self.count
+        at = self.more(1)
         if token is not None:
             self.tokens[at] = np.frombuffer(token, np.uint8)
         self.countries[at], self.noted[at] = country, NOTES.index(note) + 1 if note else 0
-        self.count += 1
         return at
+
+    def more(self, size: int) -> int:
+        """Make room for so many behind those that are there; returns the place of the first."""
+        first, self.count = self.count, self.count + size
+        while self.count > len(self.noted):
+            for name in ("tokens", "countries", "noted"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        return first
 
 
 class Addresses:
@@ -79,9 +83,11 @@ class Addresses:
         """(distinct rows that are dotted quads, their places in `quads`)."""
         rows = np.flatnonzero(numbers >= 0)
         at, fresh = self.index.number(pair(distinct.site[rows], numbers[rows]))
-        sites = distinct.site[rows[fresh]].tolist()
-        for number_of_site, quad in zip(sites, numbers[rows[fresh]].tolist(), strict=True):
-            self.quads.add(*self._treated(number_of_site, b"%d.%d.%d.%d" % tuple(quad.to_bytes(4, "big")), None))
+        quads, sites, first = numbers[rows[fresh]], distinct.site[rows[fresh]], self.quads.more(len(fresh))
+        for site in np.unique(sites).tolist():
+            here = np.flatnonzero(sites == site)
+            tokens, countries = self.treatment.quads(quads[here], self.sites[site])
+            self.quads.tokens[first + here], self.quads.countries[first + here] = tokens, self.words.codes(countries)
         return rows, at
 
     def _others(

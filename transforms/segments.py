@@ -179,9 +179,9 @@ def judge(segment: str) -> tuple[str, frozenset[str]]:
 
 def template_segments(segments: Sequence[str | None]) -> list[str]:
     """The segments of a path (None: not readable): behind words for people, searches and secrets nothing is shown."""
-    words, telling = [], False
+    words, telling, tells = list[str](), False, parents()
     for segment in segments:
         shown = segment is not None and (not telling or ASSET.fullmatch(segment) is not None)
-        words.append(template_segment(segment) if segment is not None and shown else ANY)
-        telling = segment is not None and segment.casefold() in parents()
+        words.append(judge(segment)[0] if segment is not None and shown else ANY)
+        telling = segment is not None and segment.casefold() in tells
     return words

@@ -10,3 +10,6 @@ LAST = 6  # at the last place, before the first space, of the byte behind it: an
 LIST = 7  # at the first space with no comma in front of it: addresses of X-Forwarded-For
 NAMED = -1  # no text around it says: the family of the format does, and it may be missing
 DEEPEST = 64  # JSON objects and arrays within each other: what is deeper is not read
+
+LITERAL, CHOSEN = -1, -2
+"""Steps of a line that is written: the same word on every line, or one that a number says (transforms/kernels/write.py)."""

@@ -6,24 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel
-from transforms.kernels.words import ONE, SIXTY_THREE, THREE, Text, U, Words, head, load, signed
+from transforms.kernels.modes import CHOSEN, LITERAL
+from transforms.kernels.words import ONE, SEVEN, SIXTY_THREE, THREE, Text, U, Words, head, load, signed
 
 Spans = NDArray[np.int32]
 Ints = NDArray[np.int64]
-SIXTY_FOUR = U(64)
+TWO, FOUR, SIX = U(2), U(4), U(6)
 
 
 @kernel
-def measure(lens: Spans, pieces: Ints, codes: Spans, lengths: Ints) -> int:
-    """How many bytes the pieces of all rows have together, see `assemble`."""
+def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
+    """How many bytes the steps of all rows have together, see `assemble`."""
     size = signed(0)
-    for p in range(pieces.shape[0]):
-        first, last = pieces[p, 0], pieces[p, 1]
+    for s in range(steps.shape[0]):
+        first, last = steps[s, 0], steps[s, 1]
         for r in range(codes.shape[1]):
-            if first < 0:
-                size += lengths[codes[p, r]]
+            if first == LITERAL:
+                size += lengths[last]
+            elif first == CHOSEN:
+                size += lengths[codes[last, r]]
             else:
-                size += pieces[p, 2]
+                size += steps[s, 2]
                 for field in range(first, last + 1):
                     size += lens[field, r]
     return size
@@ -31,54 +34,54 @@ def measure(lens: Spans, pieces: Ints, codes: Spans, lengths: Ints) -> int:
 
 @kernel
 def assemble(
-    words: Words, starts: Spans, lens: Spans, pieces: Ints, literals: Ints, codes: Spans, arena: Words, begins: Ints,
-    lengths: Ints, out: Words,
+    words: Words, starts: Spans, lens: Spans, steps: Ints, codes: Spans, arena: Words, begins: Ints, lengths: Ints, out: Words
 ) -> int:  # fmt: skip
-    """Writes every row: literal 0, then each piece with the literal behind it; returns the bytes written.
+    """Writes every row, one step behind the other; returns the bytes written.
 
-    pieces int64[pieces, 3]: the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the
-    block with what stands between them, and how many bytes that is; or a first of -1 where codes int32[pieces, rows] say
-    which word is written. literals int64[pieces + 1] are words as well. Words: begins (in words of the arena), lengths (in
-    bytes) int64; each begins on a boundary and ends in zeros. `out` has a word of padding.
+    steps int64[steps, 3]: LITERAL and the number of a word; CHOSEN and the row of codes int32[pieces, rows] that says which
+    word; or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what
+    stands between them, and how many bytes that is. Words: begins (in words of the arena), lengths (in bytes) int64; each
+    begins on a boundary. Behind the arena and in `out` are 4 and 5 words of padding.
     """
-    # `begun` is the word of `out` that is not full yet: `fill` bits of it. One loop and no calls: that is twice as fast.
+    # 32 bytes are written at once, however many are meant, and those behind are written over: a branch by length is one that
+    # the processor guesses wrong. `begun` is the word of `out` that is not full yet: `fill` bits of it.
     k, fill, begun = U(0), U(0), U(0)
     for r in range(codes.shape[1]):
-        for q in range(2 * pieces.shape[0] + 1):
-            p = q >> 1
-            if q & 1 == 0 or pieces[p, 0] < 0:
-                word = literals[p] if q & 1 == 0 else signed(codes[p, r])
-                n, a = lengths[word], U(begins[word])
-                while n > 8:
-                    bytes_ = arena[a]
-                    a += ONE
-                    out[k] = begun | (bytes_ << fill)
-                    begun = (bytes_ >> ONE) >> (SIXTY_THREE - fill)  # two shifts: a shift by 64 is undefined
-                    k += ONE
-                    n -= 8
-                if n == 0:
-                    continue
-                bytes_ = arena[a]
+        for s in range(steps.shape[0]):
+            first, last = steps[s, 0], steps[s, 1]
+            shift, from_block = U(0), first >= 0
+            if from_block:
+                i = signed(starts[first, r])
+                n = signed(starts[last, r]) + lens[last, r] - i
+                a, shift = U(i) >> THREE, (U(i) & SEVEN) << THREE
             else:
-                i = signed(starts[pieces[p, 0], r])
-                n = signed(starts[pieces[p, 1], r]) + lens[pieces[p, 1], r] - i
-                while n > 8:
-                    bytes_ = load(words, i)
-                    out[k] = begun | (bytes_ << fill)
-                    begun = (bytes_ >> ONE) >> (SIXTY_THREE - fill)
-                    k += ONE
-                    i += 8
-                    n -= 8
-                if n <= 0:
-                    continue
-                bytes_ = head(load(words, i), n)
-            begun |= bytes_ << fill
+                word = last if first == LITERAL else signed(codes[last, r])
+                n, a = lengths[word], U(begins[word])
+            while True:
+                if from_block:
+                    x, y, z = words[a], words[a + ONE], words[a + TWO]
+                    v, w = words[a + ONE + TWO], words[a + FOUR]
+                    rest = SIXTY_THREE - shift
+                    x = (x >> shift) | ((y << ONE) << rest)  # two shifts: a shift by 64 is undefined
+                    y = (y >> shift) | ((z << ONE) << rest)
+                    z = (z >> shift) | ((v << ONE) << rest)
+                    v = (v >> shift) | ((w << ONE) << rest)
+                else:
+                    x, y, z, v = arena[a], arena[a + ONE], arena[a + TWO], arena[a + ONE + TWO]
+                rest = SIXTY_THREE - fill
+                out[k] = begun | (x << fill)
+                out[k + ONE] = ((x >> ONE) >> rest) | (y << fill)
+                out[k + TWO] = ((y >> ONE) >> rest) | (z << fill)
+                out[k + ONE + TWO] = ((z >> ONE) >> rest) | (v << fill)
+                begun = (v >> ONE) >> rest
+                if n <= 32:
+                    break
+                k, a, n = k + FOUR, a + FOUR, n - 32
+            out[k + FOUR] = begun
             fill += U(n) << THREE
-            if fill >= SIXTY_FOUR:
-                out[k] = begun
-                k += ONE
-                fill -= SIXTY_FOUR
-                begun = bytes_ >> ((U(n) << THREE) - fill) if fill > U(0) else U(0)
+            k += fill >> SIX
+            fill &= SIXTY_THREE
+            begun = out[k] & ((ONE << fill) - ONE)
     out[k] = begun
     return signed(k << THREE) + signed(fill >> THREE)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from transforms.kernels import compiled, plain
 from transforms.kernels.calls import PADDING, Block, Int32, Int64, longer
+from transforms.kernels.modes import CHOSEN, LITERAL
 
 Text = NDArray[np.uint8]
 BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
@@ -21,6 +22,7 @@ class Lexicon:
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._fresh: list[bytes] = []
+        self._count = 0
         self._arena = np.zeros(1 << 10, np.uint64)
         self._begins, self._lengths = np.zeros(1 << 8, np.int64), np.zeros(1 << 8, np.int64)
         self._end = 0
@@ -33,17 +35,22 @@ class Lexicon:
         """The number of a word, which is remembered."""
         found = self._numbers.get(word)
         if found is None:
-            found = self._numbers[word] = len(self._numbers)
-            self._fresh.append(word)
+            found = self._numbers[word] = self.numbers([word])[0]
         return found
 
+    def numbers(self, words: Sequence[bytes]) -> range:
+        """New numbers for words, whether or not they have some: for many words of which each is given once."""
+        self._fresh += words
+        self._count += len(words)
+        return range(self._count - len(words), self._count)
+
     def tables(self) -> tuple[NDArray[np.uint64], Int64, Int64]:
-        """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64 and ends in zeros."""
+        """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64; there is padding behind all."""
         if self._fresh:
-            first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
+            first, count = self._count - len(self._fresh), self._count
             lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
             ends = self._end + np.cumsum((lengths + 7) // 8)
-            self._arena = longer(self._arena, int(ends[-1]) + 1)
+            self._arena = longer(self._arena, int(ends[-1]) + PADDING // 8)
             self._begins, self._lengths = longer(self._begins, count), longer(self._lengths, count)
             padded = b"".join(word.ljust(-(-len(word) // 8) * 8, b"\0") for word in self._fresh)
             self._arena[self._end : ends[-1]] = np.frombuffer(padded, np.uint64)
@@ -64,8 +71,11 @@ class Template:
         self.literals, self.copied = tuple(literals), tuple(copied)
         self._lexicon = lexicon
         self._out = np.zeros(1 << 10, np.uint64)
-        self._pieces = np.array([(-1, -1, 0) if one is None else one for one in copied], np.int64).reshape(-1, 3)
-        self._literals = np.array([lexicon.number(literal) for literal in literals], np.int64)
+        steps = [(LITERAL, lexicon.number(literals[0]), 0)]
+        for p, (one, literal) in enumerate(zip(copied, literals[1:], strict=True)):
+            steps += [one or (CHOSEN, p, 0), (LITERAL, lexicon.number(literal), 0)]
+        empty = lexicon.number(b"")
+        self._steps = np.array([step for step in steps if step[:2] != (LITERAL, empty)], np.int64).reshape(-1, 3)
 
     def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32) -> memoryview:
         """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans.
@@ -78,12 +88,10 @@ class Template:
         from transforms.kernels.write import assemble, measure
 
         spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
-        size = codes.shape[1] * sum(map(len, self.literals)) + measure(spans[1], self._pieces, codes, lengths)
+        size = measure(spans[1], self._steps, codes, lengths)
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        written = assemble(
-            block.words, spans[0], spans[1], self._pieces, self._literals, codes, arena, begins, lengths, self._out
-        )
+        written = assemble(block.words, *spans, self._steps, codes, arena, begins, lengths, self._out)
         return self._out.data.cast("B")[:written]
 
     def _write_plainly(

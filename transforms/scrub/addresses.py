@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from hashlib import blake2b
 from socket import AF_INET6, inet_ntop
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.policy import Policy, Site
 from transforms.addresses import KEY_BYTES, Address, NetworkKey, canonical, forwarded_client
@@ -41,6 +44,10 @@ class DayKeys:
         raise TypeError("keys never travel")
 
 
+def _documented(token: str) -> bytes:
+    return f"2001:db8:0:0:{token[:4]}:{token[4:8]}:{token[8:12]}:{token[12:]}".encode()
+
+
 class Addresses:
     """client and X-Forwarded-For of a line → what is written for each of them."""
 
@@ -63,9 +70,13 @@ class Addresses:
         written = None if address is None else self._write(day, site, address)
         return written, written if written and forwarded and ip.trusted_proxies else b"-"
 
-    def quads(self, day: int, site: Site, quads: Iterable[int]) -> list[bytes]:
-        """What is written for IPv4 addresses that stand alone, given as numbers."""
-        return [self._write(day, site, Address(quad.to_bytes(4, "big"))) for quad in quads]
+    def quads(self, day: int, site: Site, quads: NDArray[np.int64]) -> list[bytes]:
+        """What is written for IPv4 addresses that stand alone, given as numbers: as `treat` writes each."""
+        if self.daily:
+            tokens = self._keys.of(day).networks(site.name, quads).tobytes().hex()
+            return [_documented(tokens[at : at + 16]) for at in range(0, len(tokens), 16)]
+        masked = (quads & self.mask).tolist()
+        return [b"%d.%d.%d.0" % (quad >> 24, quad >> 16 & 255, quad >> 8 & 255) for quad in masked]
 
     def visitor(self, day: int, site: Site, visitor: bytes) -> bytes:
         """The same for an id that a collector gave a visitor: sixteen digits where addresses are hashed, else "-"."""
@@ -81,7 +92,7 @@ class Addresses:
         that a run over scrubbed lines withholds all instead of taking one block of addresses for a crowd.
         """
         token = self._keys.of(day).token(site.name, address.network(), address.neighbourhood())[8:].hex()
-        return f"2001:db8:0:0:{token[:4]}:{token[4:8]}:{token[8:12]}:{token[12:]}".encode()
+        return _documented(token)
 
     def _truncated(self, day: int, site: Site, address: Address) -> bytes:
         """The /24 or /48; what is left of an IPv6 address may be an embedding itself, and is unwrapped again."""

@@ -46,6 +46,7 @@ def version(text: str) -> str | None:
     return found[1] + minor + re.sub(r"\d+", "0", found[4])
 
 
+@lru_cache(maxsize=1 << 12)
 def _product(text: str) -> str | None:
     """`Name/version` or `Name` with a known name."""
     name, slash, number = text.partition("/")
@@ -57,6 +58,7 @@ def _product(text: str) -> str | None:
     return f"{name}/{short}" if short else name
 
 
+@lru_cache(maxsize=1 << 12)
 def _platform(text: str) -> str | None:
     """A piece of a comment, all of it known words and versions, or a known product."""
     words = []

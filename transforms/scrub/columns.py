@@ -144,13 +144,16 @@ class Columns:
             written, behind = self._by.addresses.treat(day, self._by.sites[place], client, forwarded)
             return address(written) if is_client else self._word(i, behind), int(is_client and written is None)
 
-        def treat_quads(number: int, quads: Sequence[int]) -> list[int]:
+        def treat_quads(number: int, quads: Int64) -> range:
             day, place = self._context[number]
-            return [address(written) for written in self._by.addresses.quads(day, self._by.sites[place], quads)]
+            return self._lexicon.numbers(list(map(fitting, self._by.addresses.quads(day, self._by.sites[place], quads))))
 
         def address(written: bytes | None) -> int:
-            fitting = self._family.fitting(i, written or NO_ADDRESS)
-            return self._lexicon.number((NO_ADDRESS if fitting == NOTHING else fitting) + self.behind[i])
+            return self._lexicon.number(fitting(written or NO_ADDRESS))
+
+        def fitting(written: bytes) -> bytes:
+            found = self._family.fitting(i, written)
+            return (NO_ADDRESS if found == NOTHING else found) + self.behind[i]
 
         texts = self._remember(treat, len(fields), 2)
         alone = self._keep(RememberedQuads(treat_quads, self._by.addresses.mask, texts)) if len(fields) == 1 else None

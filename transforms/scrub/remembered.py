@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -49,7 +48,7 @@ class Remembered:
     def __init__(self, treat: Callable[..., Sequence[int]], sources: int, width: int) -> None:
         self._sources = [Source() for _ in range(sources)]
         self._indices = [Index() for _ in range(sources)]
-        self._learned = Learned(treat, width)
+        self._treat, self._learned = treat, Learned(width)
 
     def __call__(self, numbers: Int32 | int, *spans: Span) -> Int32:
         """int32[width, rows]: what the treatment gives for each row."""
@@ -60,7 +59,8 @@ class Remembered:
             ids, fresh = index.number(pair(ids, column))
         columns = zip(*(column[fresh].tolist() for column in codes), strict=True)
         values = ([source.values[code] for source, code in zip(self._sources, row, strict=True)] for row in columns)
-        self._learned.learn((number, *row) for number, row in zip(context[fresh].tolist(), values, strict=True))
+        rows = zip(context[fresh].tolist(), values, strict=True)
+        self._learned.learn([self._treat(number, *row) for number, row in rows])
         return self._learned.given(ids)
 
     @property
@@ -73,14 +73,14 @@ class RememberedRuns:
 
     def __init__(self, treat: Callable[[bytes | None], int]) -> None:
         self._source = Source()
-        self._learned = Learned(lambda value: (treat(value),), 1)
+        self._treat, self._learned = treat, Learned(1)
 
     def __call__(self, span: Span) -> Int32:
         """int32[1, rows]: what the treatment gives for each row."""
         block, starts, lens = span
         first, run = runs(block, starts, lens)
         codes = self._source.encode((block, starts[first], lens[first]))
-        self._learned.learn((value,) for value in self._source.values[self._learned.count :])
+        self._learned.learn([(self._treat(value),) for value in self._source.values[self._learned.count :]])
         return self._learned.given(codes[run])
 
     @property
@@ -91,13 +91,13 @@ class RememberedRuns:
 class RememberedQuads:
     """A treatment of clients that are mostly dotted quads: these are told apart by number, without their text."""
 
-    def __init__(self, treat: Callable[[int, Sequence[int]], Sequence[int]], mask: int, others: Remembered) -> None:
-        """`treat(number, quads)` gives a number for each; it depends on the bits of `mask`.
+    def __init__(self, treat: Callable[[int, Int64], Sequence[int]], mask: int, others: Remembered) -> None:
+        """`treat(number, quads)` gives a number for each, which depends on the bits of `mask`.
 
         `others` knows the clients that are no dotted quads.
         """
         self._index, self._mask, self._others = Index(), mask, others
-        self._treat, self._learned = treat, Learned(lambda *given: given, 2)
+        self._treat, self._learned = treat, Learned(2)
 
     def __call__(self, numbers: Int32, span: Span) -> Int32:
         """int32[2, rows]."""
@@ -116,11 +116,11 @@ class RememberedQuads:
         found = found & self._mask
         ids, fresh = self._index.number(pair(numbers, found))
         news, places = found[fresh], numbers[fresh]
-        given = np.zeros(len(fresh), np.int32)
+        words = np.zeros((2, len(fresh)), np.int32)
         for number in np.unique(places).tolist():
             here = places == number
-            given[here] = self._treat(number, news[here].tolist())
-        self._learned.learn(zip(given.tolist(), repeat(0)))
+            words[0, here] = self._treat(number, news[here])
+        self._learned.add(words)
         return self._learned.given(ids)
 
     @property
@@ -129,21 +129,23 @@ class RememberedQuads:
 
 
 class Learned:
-    """What a treatment gave, by number."""
+    """What a treatment gave, by number: int32[width] each."""
 
-    def __init__(self, treat: Callable[..., Sequence[int]], width: int) -> None:
-        self._treat, self.count = treat, 0
+    def __init__(self, width: int) -> None:
+        self.count = 0
         self._columns = np.zeros((width, 256), np.int32)
 
-    def learn(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Ask the treatment for each row of arguments."""
-        found = [self._treat(*row) for row in rows]
-        if not found:
-            return
-        end = self.count + len(found)
+    def learn(self, rows: Sequence[Sequence[int]]) -> None:
+        """One row of `width` numbers each."""
+        if rows:
+            self.add(np.array(rows, np.int32).T)
+
+    def add(self, columns: Int32) -> None:
+        """int32[width, more]."""
+        end = self.count + columns.shape[1]
         while end > self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.zeros_like(self._columns)], 1)
-        self._columns[:, self.count : end] = np.array(found, np.int32).T
+        self._columns[:, self.count : end] = columns
         self.count = end
 
     def given(self, ids: Int32) -> Int32:

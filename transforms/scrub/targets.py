@@ -74,11 +74,12 @@ class Targets:
     def _once(self, site: Site, path: bytes, query: bytes) -> tuple[bytes, bytes]:
         if path in self._declared[site.name] and not query:
             return path, b""
-        masked = _SLOT.sub(lambda match: _LETTERS[match[1].decode()].encode(), path)
+        has_slots = b"{" in path or b"%7" in path
+        masked = _SLOT.sub(lambda match: _LETTERS[match[1].decode()].encode(), path) if has_slots else path
         (found,) = self._route.treat(masked, query, site)
         words, _, kept = found.partition("?")
         words = words if words.startswith("/") else "/"
-        shown = _LETTER.sub(lambda match: "{" + _SLOTS[ord(match[0]) - 0xA500] + "}", words)
+        shown = _LETTER.sub(lambda match: "{" + _SLOTS[ord(match[0]) - 0xA500] + "}", words) if has_slots else words
         pairs = [quote_query(kept)] if kept else []
         return quote_path(shown), b"&".join([*pairs, *self._campaign(query)])
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from transforms.addresses import NetworkKey, forwarded_client
 from transforms.geography import country_named
 
@@ -61,6 +64,12 @@ class Treatment:
         name = site if isinstance(site, str) else site.name
         token = self._key.token(name, address.network(self._truncate), address.neighbourhood())
         return token, self._country(address.packed), None
+
+    def quads(self, quads: NDArray[np.int64], site: Site) -> tuple[NDArray[np.uint8], list[str]]:
+        """(tokens uint8[n, 16], countries) of clients that are IPv4 addresses and alone, given as numbers."""
+        near, exact = self._key.neighbourhoods(site.name, quads), self._key.networks(site.name, quads, self._truncate)
+        packed = quads.astype(">u4").tobytes()
+        return np.hstack([near, exact]), [self._country(packed[at : at + 4]) for at in range(0, len(packed), 4)]
 
     def visitor(self, visitor: bytes | None, country: bytes | None, site: Site) -> tuple[bytes | None, str, str | None]:
         """The same for an event without an address: its visitor's id is network and neighbourhood (PRIVACY.md 1.2)."""

@@ -35,11 +35,23 @@ _TOOLS = _words(
     "Python Requests|Python aiohttp|HTTPClient|GuzzleHttp|go-cli|lua-resty-http|Node-oauth|ureq"
 )
 
+# These are for agents in small letters, and all of what they look for begins with a sign of its own: so the engine goes from
+# one such sign to the next. With re.IGNORECASE, or a \b in front, they cost ten times as much.
+
 # What says "bot" in any agent. Cubot is a maker of telephones.
 _BOT_WORD = re.compile(
-    r"(?<!cu)bot(?![a-z])|crawl|spider|robot|scrap(?:e|ing)|fetcher|archiver|monitoring|headless|"
-    r"validator|link.?check|search(?:engine|metrics)|https?://|www\.|[^\s@]@[^\s@]|\bgithub\.com\b|\buser(?:_talk)?:",
-    re.IGNORECASE,
+    r"bot(?<!cubot)(?![a-z])|crawl|spider|robot|scrap(?:e|ing)|fetcher|archiver|monitoring|headless|"
+    r"validator|link.?check|search(?:engine|metrics)|https?://|www\.|@(?<=[^\s@]@)[^\s@]|"
+    r"github\.com(?<=\bgithub\.com)\b|user(?<=\buser)(?:_talk)?:"
+)
+_TV = re.compile(
+    r"smart-?tv|hbbtv|google ?tv|apple ?tv|bravia|crkey|roku(?<=\broku)|aft(?<=\baft)[a-z]|netcast|web0s|android tv|"
+    r"tv(?<=\btv)\b"
+)
+_CONSOLE = re.compile(r"playstation|nintendo|xbox")
+_TABLET = re.compile(r"ipad|tablet(?! pc)|kindle|silk/|playbook|nexus (?:7|9|10)\b|sm-t[0-9]")
+_MOBILE = re.compile(
+    r"mobile|iphone|ipod|phone|opera mini|blackberry|bb10|symbian|kaios|j2me|midp|ucweb|nokia|sonyericsson|dalvik"
 )
 
 # What a browser or a browsing device begins with.
@@ -52,15 +64,6 @@ _APP = re.compile(
     r"^[A-Za-z.]{1,40}/[0-9.]{1,20} \((?:iOS|Android|Linux; (?:U; )?Android) [0-9]"
 )
 
-_TV = re.compile(
-    r"Smart-?TV|HbbTV|Google ?TV|Apple ?TV|BRAVIA|CrKey|\bRoku|\bAFT[A-Z]|NetCast|Web0S|Android TV|\bTV\b",
-    re.I,
-)
-_CONSOLE = re.compile(r"PlayStation|Nintendo|Xbox", re.I)
-_TABLET = re.compile(r"iPad|Tablet(?! PC)|Kindle|Silk/|PlayBook|Nexus (?:7|9|10)\b|SM-T[0-9]", re.I)
-_MOBILE = re.compile(
-    r"Mobile|iPhone|iPod|Phone|Opera Mini|BlackBerry|BB10|Symbian|KAIOS|J2ME|MIDP|UCWEB|Nokia|SonyEricsson|Dalvik", re.I
-)
 _DESKTOP_SYSTEMS = _words(
     "Windows|Mac OS X|Mac OS|Linux|Ubuntu|Fedora|Debian|Chrome OS|FreeBSD|OpenBSD|NetBSD|Solaris|"
     "Linux Mint|Kubuntu|Arch Linux|CentOS|Gentoo|openSUSE|SUSE|Red Hat|Mandriva|Slackware|Lubuntu"
@@ -174,17 +177,17 @@ def _name_of(position: int) -> str:
     return TOOL if name in _TOOLS else name
 
 
-def _device(text: str, system: str) -> str:
-    if _CONSOLE.search(text):
+def _device(text: str, small: str, system: str) -> str:
+    if _CONSOLE.search(small):
         return "console"
-    if _TV.search(text):
+    if _TV.search(small):
         return "tv"
-    if _TABLET.search(text):
+    if _TABLET.search(small):
         return "tablet"
     if system == "Android":
         # Since 2011 Google asks makers of telephones, and only those, to say "Mobile".
         return "mobile" if "Mobile" in text or text.startswith("Dalvik") else "tablet"
-    if _MOBILE.search(text) or system in ("iOS", "Windows Phone"):
+    if _MOBILE.search(small) or system in ("iOS", "Windows Phone"):
         return "mobile"
     return "desktop" if system in _DESKTOP_SYSTEMS else OTHER
 
@@ -226,11 +229,12 @@ class Treatment:
         if parsed.device is not None and parsed.device.family == "Spider":
             name = TOOL if family in _TOOLS else OTHER if family in _FAMILIES else family
             return (BOT, NONE, NONE, NONE, NONE, name)
-        if _BOT_WORD.search(text):
+        small = text.lower()
+        if _BOT_WORD.search(small):
             return (BOT, NONE, NONE, NONE, NONE, OTHER)
         system = parsed.os.family if parsed.os else OTHER
         system = system if system in system_names() else OTHER
-        made_for = _device(text, system)
+        made_for = _device(text, small, system)
         is_browser = _BROWSER.match(text) or _APP.search(text)
         if not is_browser or (family == OTHER and system == OTHER and made_for == OTHER):
             return _TOOL

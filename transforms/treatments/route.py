@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from schemas.routes import PATH, Kind
-from transforms.canonical import LIMIT, decode, pairs
+from transforms.canonical import LIMIT, decode, pairs, path_segments
 from transforms.declared import Declared, Found, Segments, slot_pattern
 from transforms.detectors import found_in
 from transforms.segments import ANY, is_token, judge, template_segments
@@ -74,10 +74,8 @@ def _route(path: bytes, query: bytes | None, declared: Declared) -> str:
         path = path[absolute.end() :]
     if (path and not path.startswith(b"/")) or len(path) > LIMIT:
         return "/" + ANY + _kept_query(_read_query(query, declared.undeclared), declared.undeclared)
-    # Raw delimiters first: "%2F" and "%3B" are part of a segment, and then no word.
-    raw = [piece.partition(b";")[0] for piece in path.split(b"/")]
-    segments = [decode(piece) for piece in raw if piece]
-    return _of_segments(segments, not raw[-1], query, declared)
+    last = path.rpartition(b"/")[2]
+    return _of_segments(path_segments(path), not last or last.startswith(b";"), query, declared)
 
 
 def _of_segments(segments: Segments, trailing: bool, query: bytes | None, declared: Declared) -> str:
@@ -118,6 +116,8 @@ def _read_query(query: bytes | None, parameters: Mapping[str, Kind]) -> dict[str
 
 
 def _kept_query(read: Mapping[str, str], parameters: Mapping[str, Kind]) -> str:
+    if not read:
+        return ""
     shown = {name: _shown(parameters[name], value) for name, value in read.items() if name in parameters}
     kept = [f"{name}={shown[name]}" for name in sorted(shown) if shown[name] is not None]
     return "?" + "&".join(kept) if kept else ""

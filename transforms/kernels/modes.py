@@ -12,4 +12,7 @@ NAMED = -1  # no text around it says: the family of the format does, and it may 
 DEEPEST = 64  # JSON objects and arrays within each other: what is deeper is not read
 
 LITERAL, CHOSEN = -1, -2
-"""Steps of a line that is written: the same word on every line, or one that a number says (transforms/kernels/write.py)."""
+"""Steps of a line that is written: the same word on every line, or one that a code says (transforms/kernels/write.py)."""
+BY_NUMBER = -1
+"""The code of no word: an address is written from its number, in one of the forms QUAD and HASHED."""
+QUAD, HASHED = 0, 1

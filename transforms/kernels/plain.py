@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
+from transforms.kernels.modes import QUAD
+
 MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+)(?: HTTP/\d(?:\.\d)?)?\Z")
@@ -22,6 +24,13 @@ def ipv4(text: bytes) -> int:
     if any(len(part) > 1 and part.startswith(b"0") for part in parts):
         return -1
     return int.from_bytes(bytes(map(int, parts)), "big")
+
+
+def address(number: int, form: int) -> bytes:
+    """QUAD: the dotted quad of a number of 32 bits; HASHED: 2001:db8::/64 with 64 bits behind it."""
+    if form == QUAD:
+        return b"%d.%d.%d.%d" % tuple(number.to_bytes(4, "big"))
+    return b"2001:db8:0:0:%04x:%04x:%04x:%04x" % tuple(number >> shift & 0xFFFF for shift in (48, 32, 16, 0))
 
 
 # ---- values: text that the regex of a layout has accepted -> int, or None where it is no real value --------------

@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.kernels.jit import kernel
-from transforms.kernels.modes import CHOSEN, LITERAL
-from transforms.kernels.words import ONE, SEVEN, SIXTY_THREE, THREE, Text, U, Words, head, load, signed
+from transforms.kernels.jit import kernel, part
+from transforms.kernels.modes import CHOSEN, LITERAL, QUAD
+from transforms.kernels.words import ONE, SEVEN, SIXTY_THREE, THREE, TOP, Text, U, Words, head, load, signed
 
 Spans = NDArray[np.int32]
 Ints = NDArray[np.int64]
+Place = tuple[np.uint64, np.uint64, np.uint64]
 TWO, FOUR, SIX = U(2), U(4), U(6)
+LAST_BYTE, LENGTH, COLON = U(0xFF), U(0xFF << 56), U(58)
 
 
 @kernel
 def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
-    """How many bytes the steps of all rows have together, see `assemble`."""
+    """How many bytes the steps of all rows have together, see `assemble`; an address that is written by number counts as 32."""
     size = signed(0)
     for s in range(steps.shape[0]):
         first, last = steps[s, 0], steps[s, 1]
@@ -24,7 +26,8 @@ def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
             if first == LITERAL:
                 size += lengths[last]
             elif first == CHOSEN:
-                size += lengths[codes[last, r]]
+                code = codes[last, r]
+                size += 32 if code < 0 else lengths[code]
             else:
                 size += steps[s, 2]
                 for field in range(first, last + 1):
@@ -32,14 +35,47 @@ def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
     return size
 
 
+@part
+def _put(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, text: np.uint64, n: np.uint64) -> Place:
+    """Up to 8 bytes behind what is written: where the next ones stand."""
+    out[k] = begun | (text << fill)
+    out[k + ONE] = (text >> ONE) >> (SIXTY_THREE - fill)  # two shifts: a shift by 64 is undefined
+    fill += n << THREE
+    k += fill >> SIX
+    fill &= SIXTY_THREE
+    return k, fill, out[k] & ((ONE << fill) - ONE)
+
+
+@part
+def _quad(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, number: np.uint64, digits: Words) -> Place:
+    for place in range(4):
+        text = digits[(number >> U(24 - 8 * place)) & LAST_BYTE]
+        k, fill, begun = _put(out, k, fill, begun, text & ~LENGTH, (text >> TOP) - U(place == 3))
+    return k, fill, begun
+
+
+@part
+def _hashed(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, number: np.uint64, digits: Words) -> Place:
+    k, fill, begun = _put(out, k, fill, begun, digits[512], U(8))
+    k, fill, begun = _put(out, k, fill, begun, digits[513], U(4))
+    for place in range(4):
+        group = number >> U(48 - 16 * place)
+        text = (digits[U(256) + ((group >> U(8)) & LAST_BYTE)] << U(8)) | (
+            digits[U(256) + (group & LAST_BYTE)] << U(24)
+        )
+        k, fill, begun = _put(out, k, fill, begun, text | COLON, U(5))
+    return k, fill, begun
+
+
 @kernel
 def assemble(
-    words: Words, starts: Spans, lens: Spans, steps: Ints, codes: Spans, arena: Words, begins: Ints, lengths: Ints, out: Words
+    words: Words, starts: Spans, lens: Spans, steps: Ints, codes: Spans, numbers: Words, form: int, digits: Words,
+    arena: Words, begins: Ints, lengths: Ints, out: Words,
 ) -> int:  # fmt: skip
     """Writes every row, one step behind the other; returns the bytes written.
 
     steps int64[steps, 3]: LITERAL and the number of a word; CHOSEN and the row of codes int32[pieces, rows] that says which
-    word; or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what
+    word, or BY_NUMBER, for which the address numbers uint64[rows] is written in a form (QUAD, HASHED) by the table `digits`; or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what
     stands between them, and how many bytes that is. Words: begins (in words of the arena), lengths (in bytes) int64; each
     begins on a boundary. Behind the arena and in `out` are 4 and 5 words of padding.
     """
@@ -56,6 +92,12 @@ def assemble(
                 a, shift = U(i) >> THREE, (U(i) & SEVEN) << THREE
             else:
                 word = last if first == LITERAL else signed(codes[last, r])
+                if word < 0:
+                    if form == QUAD:
+                        k, fill, begun = _quad(out, k, fill, begun, numbers[r], digits)
+                    else:
+                        k, fill, begun = _hashed(out, k, fill, begun, numbers[r], digits)
+                    continue
                 n, a = lengths[word], U(begins[word])
             while True:
                 if from_block:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from transforms.kernels import compiled, plain
 from transforms.kernels.calls import PADDING, Block, Int32, Int64, longer
-from transforms.kernels.modes import CHOSEN, LITERAL
+from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL, QUAD
 
 Text = NDArray[np.uint8]
 BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
@@ -59,17 +59,25 @@ class Lexicon:
         return self._arena, self._begins, self._lengths
 
 
+def _digits() -> NDArray[np.uint64]:
+    """uint64[514]: 0 to 255 with a point behind (the length in the top byte), two hex digits for each, and the prefix."""
+    decimal = [b"%d." % one for one in range(256)]
+    texts = [*(text.ljust(7, b"\0") + bytes([len(text)]) for text in decimal), *(b"%02x" % one for one in range(256))]
+    return np.frombuffer(b"".join(text.ljust(8, b"\0") for text in [*texts, b"2001:db8", b":0:0"]), "<u8").copy()
+
+
 class Template:
     """What a line is made of: literals (one more than pieces), and for each piece the fields it copies, or None.
 
     Fields that are copied are (first, last, bytes of the text between them), neighbours and that text in one piece.
+    Addresses that are written by number have the form QUAD or HASHED.
     """
 
     def __init__(
-        self, lexicon: Lexicon, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None]
+        self, lexicon: Lexicon, literals: Sequence[bytes], copied: Sequence[tuple[int, int, int] | None], form: int
     ) -> None:
         self.literals, self.copied = tuple(literals), tuple(copied)
-        self._lexicon = lexicon
+        self._lexicon, self._form, self._digits = lexicon, form, _digits()
         self._out = np.zeros(1 << 10, np.uint64)
         steps = [(LITERAL, lexicon.number(literals[0]), 0)]
         for p, (one, literal) in enumerate(zip(copied, literals[1:], strict=True)):
@@ -77,32 +85,38 @@ class Template:
         empty = lexicon.number(b"")
         self._steps = np.array([step for step in steps if step[:2] != (LITERAL, empty)], np.int64).reshape(-1, 3)
 
-    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32) -> memoryview:
-        """The lines: codes int32[pieces, rows] are words of the lexicon; starts, lens int32[fields, rows] spans.
+    def write(self, block: Block, starts: Int32, lens: Int32, codes: Int32, numbers: NDArray[np.uint64]) -> memoryview:
+        """The lines: codes int32[pieces, rows] are words of the lexicon, or BY_NUMBER, for which numbers uint64[rows] are
+        addresses; starts, lens int32[fields, rows] spans.
 
         They are in memory that the next call uses again: fresh pages would cost as much as the writing.
         """
         arena, begins, lengths = self._lexicon.tables()
         if not compiled():
-            return memoryview(self._write_plainly(block, starts, lens, codes, (arena, begins, lengths)))
+            return memoryview(self._write_plainly(block, (starts, lens), codes, numbers, (arena, begins, lengths)))
         from transforms.kernels.write import assemble, measure
 
         spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
         size = measure(spans[1], self._steps, codes, lengths)
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        written = assemble(block.words, *spans, self._steps, codes, arena, begins, lengths, self._out)
+        by_number = numbers, self._form, self._digits
+        written = assemble(block.words, *spans, self._steps, codes, *by_number, arena, begins, lengths, self._out)
         return self._out.data.cast("B")[:written]
 
     def _write_plainly(
-        self, block: Block, starts: Int32, lens: Int32, codes: Int32, words: tuple[NDArray[np.uint64], Int64, Int64]
-    ) -> bytes:
+        self, block: Block, spans: tuple[Int32, Int32], codes: Int32, numbers: NDArray[np.uint64],
+        words: tuple[NDArray[np.uint64], Int64, Int64],
+    ) -> bytes:  # fmt: skip
+        starts, lens = spans
         text, arena = block.text[: block.size].tobytes(), words[0].tobytes()
         out = bytearray()
         for r in range(codes.shape[1]):
             out += self.literals[0]
             for p, fields in enumerate(self.copied):
-                if fields is None:
+                if fields is None and codes[p, r] == BY_NUMBER:
+                    out += plain.address(int(numbers[r]), self._form)
+                elif fields is None:
                     begin, length = 8 * int(words[1][codes[p, r]]), int(words[2][codes[p, r]])
                     out += arena[begin : begin + length]
                 else:
@@ -165,4 +179,4 @@ def warm() -> None:
     cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
     lexicon = Lexicon()
     codes = np.array([[lexicon.number(b"-")]], np.int32)
-    Template(lexicon, [b"", b"\n"], [None]).write(block, *spans, codes)
+    Template(lexicon, [b"", b"\n"], [None], QUAD).write(block, *spans, codes, np.zeros(1, np.uint64))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from schemas.policy import Policy, Site
 from transforms.addresses import KEY_BYTES, Address, NetworkKey, canonical, forwarded_client
+from transforms.kernels import plain
+from transforms.kernels.modes import HASHED, QUAD
 from transforms.treatments.address import NOBODY
 
 TREATMENTS = ("truncate", "hash", "drop")
@@ -44,10 +46,6 @@ class DayKeys:
         raise TypeError("keys never travel")
 
 
-def _documented(token: str) -> bytes:
-    return f"2001:db8:0:0:{token[:4]}:{token[4:8]}:{token[8:12]}:{token[12:]}".encode()
-
-
 class Addresses:
     """client and X-Forwarded-For of a line → what is written for each of them."""
 
@@ -55,10 +53,11 @@ class Addresses:
         if treatment not in TREATMENTS:
             raise ValueError(f"treatment is {treatment!r}, expected one of {', '.join(TREATMENTS)}")
         self._ip, self._keys = policy.ip, keys
-        self.mask = {"truncate": 0xFFFFFF00, "hash": 0xFFFFFFFF, "drop": 0}[treatment]
-        """The bits of an IPv4 address on which it depends what is written."""
+        self._mask = 0xFFFFFF00 if treatment == "truncate" else 0
         self.daily = treatment == "hash"
-        """Whether it depends on the day."""
+        """Whether it depends on the day and the site what is written."""
+        self.form = HASHED if self.daily else QUAD
+        """How `quads` are written."""
         self._write = {"truncate": self._truncated, "hash": self._hashed, "drop": self._dropped}[treatment]
 
     def treat(self, day: int, site: Site, client: bytes | None, forwarded: bytes | None) -> tuple[bytes | None, bytes]:
@@ -70,13 +69,11 @@ class Addresses:
         written = None if address is None else self._write(day, site, address)
         return written, written if written and forwarded and ip.trusted_proxies else b"-"
 
-    def quads(self, day: int, site: Site, quads: NDArray[np.int64]) -> list[bytes]:
-        """What is written for IPv4 addresses that stand alone, given as numbers: as `treat` writes each."""
+    def quads(self, day: int, site: Site, quads: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Numbers to write, in `form`, for IPv4 addresses that stand alone, given as numbers: as `treat` writes each."""
         if self.daily:
-            tokens = self._keys.of(day).networks(site.name, quads).tobytes().hex()
-            return [_documented(tokens[at : at + 16]) for at in range(0, len(tokens), 16)]
-        masked = (quads & self.mask).tolist()
-        return [b"%d.%d.%d.0" % (quad >> 24, quad >> 16 & 255, quad >> 8 & 255) for quad in masked]
+            return self._keys.of(day).networks(site.name, quads).view(">u8")[:, 0].astype(np.uint64)
+        return (quads & self._mask).astype(np.uint64)
 
     def visitor(self, day: int, site: Site, visitor: bytes) -> bytes:
         """The same for an id that a collector gave a visitor: sixteen digits where addresses are hashed, else "-"."""
@@ -91,8 +88,8 @@ class Addresses:
         A reader of addresses takes it, nobody is behind it, and all of them are one neighbourhood to `crowdlog run`, so
         that a run over scrubbed lines withholds all instead of taking one block of addresses for a crowd.
         """
-        token = self._keys.of(day).token(site.name, address.network(), address.neighbourhood())[8:].hex()
-        return _documented(token)
+        token = self._keys.of(day).token(site.name, address.network(), address.neighbourhood())
+        return plain.address(int.from_bytes(token[8:], "big"), HASHED)
 
     def _truncated(self, day: int, site: Site, address: Address) -> bytes:
         """The /24 or /48; what is left of an IPv6 address may be an embedding itself, and is unwrapped again."""
@@ -100,7 +97,7 @@ class Addresses:
         while True:
             packed = address.packed
             if len(packed) == 4:
-                return b"%d.%d.%d.0" % tuple(packed[:3])
+                return plain.address(int.from_bytes(packed[:3] + b"\0", "big"), QUAD)
             text = inet_ntop(AF_INET6, packed[:6] + bytes(10)).encode()
             again = canonical(text, nat64=ip.nat64, sixrd=ip.sixrd)
             if again is None or len(again.packed) == len(packed):

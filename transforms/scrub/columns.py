@@ -17,13 +17,14 @@ from transforms.scrub.addresses import NO_ADDRESS, Addresses, DayKeys
 from transforms.scrub.agents import Agents
 from transforms.scrub.family import NOTHING, Family
 from transforms.scrub.places import Hosts, Referrers
-from transforms.scrub.remembered import Remembered, RememberedQuads, RememberedRuns, Source, Span
+from transforms.scrub.remembered import Numbers, Quads, Remembered, RememberedRuns, Source, Span
 from transforms.scrub.targets import Targets
 from transforms.treatments import site, when
 
-Memory = TypeVar("Memory", Remembered, RememberedRuns, RememberedQuads)
+Memory = TypeVar("Memory", Remembered, RememberedRuns, Quads)
 CONTEXTS = 1 << 16  # pairs of day and site that are remembered
 NOTED = "no_address"
+_SIGNS = b"0123456789abcdef.:"  # of addresses
 
 
 class Treatments:
@@ -39,13 +40,17 @@ class Treatments:
 
 
 class View(NamedTuple):
-    """The parsed lines of a block: starts, lens int32[fields, rows]; times int64[rows]; the site's number of each row."""
+    """The parsed lines of a block: starts, lens int32[fields, rows]; times int64[rows]; the site's number of each row.
+
+    numbers uint64[rows] is filled where clients are written by number.
+    """
 
     block: Block
     starts: Int32
     lens: Int32
     times: Int64
     sites: Int32 | int
+    numbers: Numbers
     accounts: Accounts
 
     def span(self, field: int) -> Span:
@@ -62,12 +67,13 @@ class Columns:
     def __init__(self, family: Family, by: Treatments, lexicon: Lexicon) -> None:
         self._family, self._by, self._lexicon = family, by, lexicon
         self._at = {slot.column: i for i, slot in enumerate(family.slots)}
-        self._memories: list[Remembered | RememberedRuns | RememberedQuads] = []
+        self._memories: list[Remembered | RememberedRuns | Quads] = []
         self._kept = Block()
         self._hosts, self._site_of = Source(), np.zeros(0, np.int32)
         self._contexts: dict[tuple[int, int], int] = {}
         self._context: list[tuple[int, int]] = []
         self.behind: dict[int, bytes] = {}
+        self.by_number: set[int] = set()
         self._numbers = {one.name: i for i, one in enumerate(by.sites)}
 
     @property
@@ -144,23 +150,26 @@ class Columns:
             written, behind = self._by.addresses.treat(day, self._by.sites[place], client, forwarded)
             return address(written) if is_client else self._word(i, behind), int(is_client and written is None)
 
-        def treat_quads(number: int, quads: Int64) -> range:
+        def treat_quads(number: int, quads: Int64) -> Numbers:
             day, place = self._context[number]
-            return self._lexicon.numbers(list(map(fitting, self._by.addresses.quads(day, self._by.sites[place], quads))))
+            return self._by.addresses.quads(day, self._by.sites[place], quads)
 
         def address(written: bytes | None) -> int:
-            return self._lexicon.number(fitting(written or NO_ADDRESS))
-
-        def fitting(written: bytes) -> bytes:
-            found = self._family.fitting(i, written)
-            return (NO_ADDRESS if found == NOTHING else found) + self.behind[i]
+            fitting = self._family.fitting(i, written or NO_ADDRESS)
+            return self._lexicon.number((NO_ADDRESS if fitting == NOTHING else fitting) + self.behind[i])
 
         texts = self._remember(treat, len(fields), 2)
-        alone = self._keep(RememberedQuads(treat_quads, self._by.addresses.mask, texts)) if len(fields) == 1 else None
+        alone = None
+        if len(fields) == 1 and self._family.fitting(i, _SIGNS) == _SIGNS:  # every address may stand in the field
+            alone = self._keep(Quads(treat_quads, self._by.addresses.daily, texts))
+            self.by_number.add(i)
 
         def write(view: View) -> Int32:
-            numbers = self._days_and_sites(view)
-            words, noted = alone(numbers, view.span(i)) if alone else texts(numbers, *map(view.span, fields))
+            contexts = self._days_and_sites(view)
+            if alone:
+                words, noted = alone(contexts, view.span(i), view.numbers)
+            else:
+                words, noted = texts(contexts, *map(view.span, fields))
             if count := int(noted.sum()):
                 view.accounts.noted[NOTED] += count
             return np.atleast_2d(words)

@@ -47,9 +47,11 @@ class Rewriter:
             else:
                 literals[-1] += self._family.fitting(i, NOTHING)
             literals[-1] += self._family.literals[i + 1]
-        for i, first, pieces, _ in self._writers:  # a word and what stands behind it are one
-            self._columns.behind[i], literals[first + pieces] = literals[first + pieces], b""
-        self._template = Template(self._lexicon, literals, copied)
+        for i, first, pieces, _ in self._writers:  # a word and what stands behind it are one; a number is no word
+            self._columns.behind[i] = b""
+            if i not in self._columns.by_number:
+                self._columns.behind[i], literals[first + pieces] = literals[first + pieces], b""
+        self._template = Template(self._lexicon, literals, copied, self._treatments.addresses.form)
 
     def rewrite(self, chunk: Chunk) -> Iterator[memoryview]:
         """Blocks of lines, in order, each gone when the next is asked for.
@@ -57,13 +59,14 @@ class Rewriter:
         `chunk.accounts` counts every line, also those that nothing is written for.
         """
         for block, starts, lens, numbers in self._family.spans(chunk, chunk.accounts):
-            view = View(block, starts, lens, numbers[self._time], 0, chunk.accounts)
+            addresses = np.zeros(starts.shape[1], np.uint64)
+            view = View(block, starts, lens, numbers[self._time], 0, addresses, chunk.accounts)
             view = view._replace(sites=self._columns.sites(view))
             codes = np.zeros((len(self._template.copied), starts.shape[1]), np.int32)
             for _, first, pieces, writer in self._writers:
                 codes[first : first + pieces] = writer(view)
             for field, kind in self._fractions:
                 cut_to_seconds(kind, *view.span(field))
-            yield self._template.write(block, starts, lens, codes)
+            yield self._template.write(block, starts, lens, codes, addresses)
         if self._columns.full or self._lexicon.size > WRITTEN:
             self.forget()

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from transforms.kernels.calls import Block, Dictionary, Int32, Int64
+from transforms.kernels.calls import Block, Dictionary, Int32, Int64, longer
 from transforms.kernels.group import Index
+from transforms.kernels.modes import BY_NUMBER
 from transforms.kernels.writing import quads, runs
 from transforms.parsers.escapes import unescape
 from transforms.partials import pair
 
 Span = tuple[Block, Int32, Int32]
 """A field of the lines of a block: the block, starts and lens int32[rows]."""
+
+Numbers = NDArray[np.uint64]
+"""Addresses as numbers: of 32 bits, or of 64 that stand for one."""
 
 VALUES, ROOM = 1 << 19, 64 << 20  # distinct values, and bytes of them, that a column or a treatment remembers
 
@@ -88,44 +93,41 @@ class RememberedRuns:
         return self._learned.full or self._source.full
 
 
-class RememberedQuads:
-    """A treatment of clients that are mostly dotted quads: these are told apart by number, without their text."""
+class Quads:
+    """A treatment of clients that are mostly dotted quads: these are told apart, and written, by number."""
 
-    def __init__(self, treat: Callable[[int, Int64], Sequence[int]], mask: int, others: Remembered) -> None:
-        """`treat(number, quads)` gives a number for each, which depends on the bits of `mask`.
-
-        `others` knows the clients that are no dotted quads.
+    def __init__(self, treat: Callable[[int, Int64], Numbers], remembers: bool, others: Remembered) -> None:
+        """`treat(number, quads)` gives the numbers that are written. Where it `remembers`, it is asked once for each number and
+        quad; else it is no work, and depends on the quad alone. `others` knows the clients that are no dotted quads.
         """
-        self._index, self._mask, self._others = Index(), mask, others
-        self._treat, self._learned = treat, Learned(2)
+        self._treat, self._remembers, self._others = treat, remembers, others
+        self._index, self._numbers = Index(), np.zeros(0, np.uint64)
 
-    def __call__(self, numbers: Int32, span: Span) -> Int32:
-        """int32[2, rows]."""
+    def __call__(self, contexts: Int32, span: Span, into: Numbers) -> Int32:
+        """int32[2, rows]: what `others` gives, or BY_NUMBER (and 0) where the number is written `into` uint64[rows]."""
         block, starts, lens = span
         found, others = quads(block, starts, lens)
+        given = np.zeros((2, found.size), np.int32)
+        given[0] = BY_NUMBER
+        rows: slice | NDArray[np.int64] = slice(None)
         if others:
-            rest = np.flatnonzero(found < 0)
-            given = np.zeros((2, found.size), np.int32)
-            given[:, rest] = self._others(numbers[rest], (block, starts[rest], lens[rest]))
-            rows = np.flatnonzero(found >= 0)
-            given[:, rows] = self._known(numbers[rows], found[rows])
-            return given
-        return self._known(numbers, found)
+            rest, rows = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
+            given[:, rest] = self._others(contexts[rest], (block, starts[rest], lens[rest]))
+        into[rows] = self._known(contexts[rows], found[rows]) if self._remembers else self._treat(0, found[rows])
+        return given
 
-    def _known(self, numbers: Int32, found: Int64) -> Int32:
-        found = found & self._mask
-        ids, fresh = self._index.number(pair(numbers, found))
-        news, places = found[fresh], numbers[fresh]
-        words = np.zeros((2, len(fresh)), np.int32)
-        for number in np.unique(places).tolist():
-            here = places == number
-            words[0, here] = self._treat(number, news[here])
-        self._learned.add(words)
-        return self._learned.given(ids)
+    def _known(self, contexts: Int32, found: Int64) -> Numbers:
+        ids, fresh = self._index.number(pair(contexts, found))
+        self._numbers = longer(self._numbers, self._index.count)
+        more = self._numbers[self._index.count - len(fresh) : self._index.count]
+        for number in np.unique(contexts[fresh]).tolist():
+            here = np.flatnonzero(contexts[fresh] == number)
+            more[here] = self._treat(number, found[fresh[here]])
+        return self._numbers[ids]
 
     @property
     def full(self) -> bool:
-        return self._learned.full or self._others.full
+        return self._index.count > VALUES or self._others.full
 
 
 class Learned:

@@ -75,9 +75,10 @@ def assemble(
     """Writes every row, one step behind the other; returns the bytes written.
 
     steps int64[steps, 3]: LITERAL and the number of a word; CHOSEN and the row of codes int32[pieces, rows] that says which
-    word, or BY_NUMBER, for which the address numbers uint64[rows] is written in a form (QUAD, HASHED) by the table `digits`; or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what
-    stands between them, and how many bytes that is. Words: begins (in words of the arena), lengths (in bytes) int64; each
-    begins on a boundary. Behind the arena and in `out` are 4 and 5 words of padding.
+    word, or BY_NUMBER, for which the address numbers uint64[rows] is written in a form (QUAD, HASHED) by the table `digits`;
+    or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what stands
+    between them, and how many bytes that is. Words: begins (in words of the arena), lengths (in bytes) int64; each begins on
+    a boundary. Behind the arena and in `out` are 4 and 5 words of padding.
     """
     # 32 bytes are written at once, however many are meant, and those behind are written over: a branch by length is one that
     # the processor guesses wrong. `begun` is the word of `out` that is not full yet: `fill` bits of it.

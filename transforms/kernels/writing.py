@@ -100,8 +100,10 @@ class Template:
         size = measure(spans[1], self._steps, codes, lengths)
         if self._out.size < (size + PADDING) // 8:
             self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
-        by_number = numbers, self._form, self._digits
-        written = assemble(block.words, *spans, self._steps, codes, *by_number, arena, begins, lengths, self._out)
+        written = assemble(
+            block.words, spans[0], spans[1], self._steps, codes, numbers, self._form, self._digits, arena, begins, lengths,
+            self._out,
+        )  # fmt: skip
         return self._out.data.cast("B")[:written]
 
     def _write_plainly(

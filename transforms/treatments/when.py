@@ -17,7 +17,7 @@ GIVES = ("day", "hour")
 
 HOURS = [f"{hour:02d}" for hour in range(24)]
 
-_QUARTER = 900
+_QUARTER, _FEW = 900, 8
 _DAY = 86_400
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Zones are defined by datetime, which ends at the year 9999; one day is left at each end for the offset.
@@ -34,6 +34,14 @@ def _offsets(seconds: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
+def _distinct(quarters: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Quarters, and the place of each among them; lines that follow each other are of few, and need not be sorted."""
+    if quarters.size and (first := quarters.min()) > quarters.max() - _FEW:
+        return np.arange(first, quarters.max() + 1), quarters - first
+    found, where = np.unique(quarters, return_inverse=True)
+    return found, where
+
+
 class Treatment:
     """time: int64[n], seconds since 1970-01-01 UTC."""
 
@@ -47,7 +55,7 @@ class Treatment:
         """
         clock = ZoneInfo(zone)
         seconds = np.clip(time, _FIRST, _LAST)
-        quarters, where = np.unique(seconds // _QUARTER, return_inverse=True)
+        quarters, where = _distinct(seconds // _QUARTER)
         first = _offsets(quarters * _QUARTER, clock)
         offset = first[where]
         # All changes of today fall on a quarter of an hour; those of local mean times, long ago, did not.

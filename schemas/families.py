@@ -88,6 +88,15 @@ def links(tables: Sequence[Table]) -> list[Link]:
     return found
 
 
+def held(tables: Sequence[Table]) -> Iterator[tuple[str, str, bool]]:
+    """(inner, outer, whether both need the same grain): tables all of whose events another one has by declaration.
+
+    Where they share a column, longer periods of the inner one are compared with the outer one (transforms/guard/closure.py).
+    """
+    yield from ((link.fine, link.coarse, False) for link in links(tables) if link.nests)
+    yield from ((table.name, table.within, True) for table in tables if table.within)
+
+
 def name_of(table: Table, column: str) -> str:
     """The key that shows a column."""
     return next(key.name for key in table.keys if key.column == column)

@@ -214,4 +214,14 @@ def _grains(where: str, data: Mapping[str, Any]) -> dict[str, str]:
     ):  # a week of all less the days of another table is what these withheld
         grain = grains.get(whole.name, "day")
         expect(where, f"tables.{whole.name}.grain", grain, f"{shortest}, as the shortest of them", grain == shortest)
+    _refuse_longer(where, lengths)
     return grains
+
+
+def _refuse_longer(where: str, lengths: Mapping[str, int]) -> None:
+    """A month of a table less the days of one whose events it all has is what those days withheld: nobody compares the two."""
+    for inner, outer, is_same in families.held(trends().tables):
+        found, most = GRAINS[lengths[outer]], GRAINS[lengths[inner]]
+        holds = found == most if is_same else lengths[outer] <= lengths[inner]
+        expected = f"{most}, as {inner} has" if is_same else f"{most} or shorter, for {inner} is part of it"
+        expect(where, f"tables.{outer}.grain", found, expected, holds)

@@ -323,6 +323,36 @@ def test_all_events_are_published_by_the_shortest_period(grains: dict[str, str],
             make_policy(policy, "crowdlog.toml")
 
 
+HELD = [
+    ({"statuses": "week"}, "statuses"), ({"statuses": "month", "errors": "week"}, "statuses"),
+    ({"licences": "week"}, "licences"), ({"servers": "week"}, "licences"),
+    ({"statuses": "week", "errors": "week"}, None), ({"errors": "month"}, None),
+    ({"licences": "week", "servers": "week", "features": "week"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("grains", "refused"), HELD)
+def test_a_table_has_no_longer_periods_than_a_part_of_it(grains: dict[str, str], refused: str | None) -> None:
+    """A policy by which days of a part could be taken from weeks of the whole stops the run, and names the table."""
+    policy = {"site": [{"name": "shop", "tables": {name: {"grain": grain} for name, grain in grains.items()}}]}
+    if refused is None:
+        assert make_policy(policy, "crowdlog.toml").sites[0].grains == grains
+    else:
+        with pytest.raises(load.DeclarationError, match=rf"tables\.{refused}\.grain"):
+            make_policy(policy, "crowdlog.toml")
+
+
+def test_weeks_of_the_whole_would_tell_what_days_of_a_part_withheld() -> None:
+    """What the refusal is for: the week's 404s less those of its days are the two that nobody should see."""
+    days = [
+        [event("404", "/a", "human", 10 * n) for n in range(5)],
+        [event("404", "/a", "human", 10 * n) for n in (6, 7)],
+    ]
+    shown = [sum(guarded(day)["errors"].hits(row.leaves) for row in guarded(day)["errors"].rows) for day in days]
+    week = guarded([*days[0], *days[1]])["statuses"]
+    assert week.hits(week.rows[0].leaves) - sum(shown) == 2 < K
+
+
 # ---- the plan of the family -----------------------------------------------------------------------------------------
 
 ONE = {"name": "one", "keys": ["route", "status"], "climb": ["status", "route"]}

@@ -19,7 +19,8 @@ from audit.thrift import Unreadable
 from schemas import load
 from schemas.trouble import Trouble
 
-RELEASES = ("release", "release-partner")
+FOLDERS = {"internal": "release", "partner": "release-partner"}  # by profile
+RELEASES = tuple(FOLDERS.values())
 ROUNDED = {"release-partner": 10}  # folders whose measures are rounded down, and to multiples of what
 AUDITS = ("internal", "audits")
 K = 10  # where no manifest says it
@@ -134,13 +135,16 @@ class Case:
         return found
 
     @cached_property
-    def withheld(self) -> dict[tuple[str, str, str, str], int]:
-        """Hits that were withheld of each period (site, table, grain, first day), as the ledger says."""
-        found: dict[tuple[str, str, str, str], int] = {}
+    def withheld(self) -> dict[tuple[str, str, str, str, str], int]:
+        """Hits that were withheld of each period (release folder, site, table, grain, first day), as the ledger says."""
+        found: dict[tuple[str, str, str, str, str], int] = {}
         for file in sorted((self.root / "internal" / "ledger").glob("*.json")):
-            for one in _json(file).get("periods") or ():
-                site, table, grain, date = (str(one.get(name)) for name in ("site", "table", "grain", "date"))
-                found[site, table, grain, date] = int(one.get("withheld", 0))
+            commit = _json(file)
+            by_profile = {str(commit.get("profile")): commit, **(commit.get("beside") or {})}
+            for profile, own in by_profile.items():
+                for one in own.get("periods") or ():
+                    site, table, grain, date = (str(one.get(name)) for name in ("site", "table", "grain", "date"))
+                    found[FOLDERS.get(profile, ""), site, table, grain, date] = int(one.get("withheld", 0))
         return found
 
     def everywhere(self) -> Iterator[tuple[str, bytes]]:

@@ -30,6 +30,7 @@ examples:
   crowdlog run old.log --output /tmp/look --preview
   crowdlog run access.log --output out --format '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
   crowdlog run 'logs/*.gz' --output out --workers 2 -- --chunk_bytes=33554432
+  crowdlog run access.log --output out --profile internal --profile partner
 """
 
 
@@ -114,8 +115,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     run.add_argument("--site", metavar="NAME", help="all lines are of this site")
     run.add_argument(
-        "--profile", choices=("internal", "partner"), default="internal", help="for whom (default: internal)"
-    )
+        "--profile", dest="profiles", choices=("internal", "partner"), action="append",
+        help="for whom; may be given twice: both releases from one reading (default: as the policy says, internal)",
+    )  # fmt: skip
     run.add_argument(
         "--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's"
     )

@@ -118,8 +118,12 @@ def totals(records: Records) -> Checked:
         if record is None:
             gone += 1
             continue
+        mine = [one for one in conservation.by_profile(record) if one.get("profile") == entry.profile]
+        if not mine:
+            faults.append(f"run {entry.run_id}: its record is not of the profile {entry.profile}")
+            continue
         try:
-            conservation.check(record, written)
+            conservation.check(mine[0], written)
         except Trouble as trouble:
             faults.append(f"run {entry.run_id}: {trouble.message}")
     if gone and not faults:

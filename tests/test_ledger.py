@@ -53,7 +53,7 @@ def test_entry_survives_its_bytes() -> None:
         (Period("shop", "pages", "week", dt.date(2026, 11, 16), 40, 2, 1, True),),
         (PublishedFile("pages/site=shop/grain=week/date=2026-11-16/part-0.parquet", "d" * 64, 2, 900),),
     )  # fmt: skip
-    assert from_bytes(to_bytes(entry)) == entry
+    assert from_bytes(to_bytes(entry)) == (entry,)
 
 
 def test_appended_entries_load_in_order(tmp_path: Path) -> None:

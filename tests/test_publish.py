@@ -46,11 +46,10 @@ def staged(root: Path, folder: str = "release", run_id: str = "run-1", first: in
 
 
 def commit(root: Path, tables: list[Staged], run_id: str = "run-1", profile: str = "internal", **more: Any) -> Entry:
-    """The commit of a run at a fixed time."""
-    return publish.commit(
-        root, tables, run_id=run_id, profile=profile, committed="2026-11-22T03:00:00Z", provenance=BY,
-        files_read=READ, **more,
-    )  # fmt: skip
+    """The commit of a run for one profile at a fixed time."""
+    one = publish.Publication(profile, BY, tables, more.pop("silent", ()))
+    (entry,) = publish.commit(root, [one], run_id=run_id, committed="2026-11-22T03:00:00Z", files_read=READ, **more)
+    return entry
 
 
 def tree(root: Path) -> Tree:
@@ -354,8 +353,8 @@ def test_sigkill(tmp_path: Path, clean: Tree, call: str, nth: int) -> None:
     """A real SIGKILL before the entry, behind it, between two files, before the manifest: the same bytes in the end."""
     root = tmp_path / "killed"
     arguments = {
-        "staged": staged(root), "run_id": "run-1", "profile": "internal", "committed": "2026-11-22T03:00:00Z",
-        "provenance": BY, "files_read": READ,
+        "publications": [publish.Publication("internal", BY, staged(root))], "run_id": "run-1",
+        "committed": "2026-11-22T03:00:00Z", "files_read": READ,
     }  # fmt: skip
     command = [sys.executable, "-c", KILL, str(root), call, str(nth)]
     process = subprocess.run(command, cwd=ROOT, input=pickle.dumps(arguments), check=False)

@@ -49,6 +49,7 @@ AUDIT_EXAMPLES = """\
 examples:
   crowdlog audit /srv/trends
   crowdlog audit /srv/trends --raw '/var/log/nginx/access.log*'
+  crowdlog audit /srv/trends --profile partner --raw '/var/log/nginx/access.log*'
 """
 
 COMMITMENTS_EXAMPLES = """\
@@ -243,6 +244,9 @@ def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
         epilog=AUDIT_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     audit.add_argument("folder", metavar="DIR", help="what `crowdlog run --output` was given")
+    audit.add_argument(
+        "--profile", choices=("internal", "partner"), help="its release alone, as those have it who were given no other"
+    )
     audit.add_argument("--raw", nargs="+", metavar="INPUT", help="the raw logs behind it: what the worst insider holds")
     audit.add_argument("--again", metavar="DIR", help="the output of a second run over the same logs, to be equal")
     audit.add_argument("--look", nargs="+", metavar="PATH", help="more to hunt in: captured stderr, temporary folders")

@@ -227,16 +227,17 @@ def test_nights_are_those_of_two_runs(tmp_path: Path) -> None:
 # ---- asking for it ------------------------------------------------------------------------------------------------------
 
 
-def policy(folder: Path, text: str) -> Path:
-    """A policy: that of the samples, and this in front."""
-    file = folder / "policy.toml"
-    file.write_text(text + "\n" + (SAMPLES / "crowdlog.toml").read_text(encoding="utf-8"), encoding="utf-8")
+def policy(folder: Path, profiles: str) -> Path:
+    """The policy of the samples, for these profiles."""
+    file, text = folder / "policy.toml", (SAMPLES / "crowdlog.toml").read_text(encoding="utf-8")
+    assert text.count('profiles = ["internal"]') == 1
+    file.write_text(text.replace('profiles = ["internal"]', f"profiles = {profiles}"), encoding="utf-8")
     return file
 
 
 def test_the_policy_says_for_whom(together: Any, tmp_path: Path) -> None:
     """A nightly job needs no option: the same bytes, manifests too, for the digest is of what a release holds."""
-    file = policy(tmp_path, 'profiles = ["partner", "internal"]')
+    file = policy(tmp_path, '["partner", "internal"]')
     publish(tmp_path / "out", policy=file)
     assert releases(tmp_path / "out") == releases(together[0])
     assert read_policy(file).digest == read_policy(SAMPLES / "crowdlog.toml").digest
@@ -245,7 +246,7 @@ def test_the_policy_says_for_whom(together: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("asked", BOTH)
 def test_the_command_line_wins(apart: Any, tmp_path: Path, asked: str) -> None:
     """--profile says for whom, whatever the policy says."""
-    publish(tmp_path / "out", asked, policy=policy(tmp_path, 'profiles = ["internal", "partner"]'))
+    publish(tmp_path / "out", asked, policy=policy(tmp_path, '["internal", "partner"]'))
     assert releases(tmp_path / "out") == {asked: apart[asked][0]}
 
 

@@ -83,7 +83,7 @@ class SiteGuard:
             if table.name not in self.closure.opened and opened:
                 self._close(out, compared, opened)
             give_back()
-            number = self.tallied.tables.index(table)
+            number = [one.name for one in self.tallied.tables].index(table.name)
             tallied = Tallied(shares, number, len(measures_of(self.tallied)))
             # every period of the input, also those in which nothing concerns the table: they are decided as well
             for period in sorted({int(first_day(day, self.grains[table.name])) for day in days}):

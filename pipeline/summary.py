@@ -62,7 +62,7 @@ def headline(record: Mapping[str, Any], output: Path) -> str:
     if not decided:
         return "crowdlog: nothing new to publish" + ("" if alone else f" below {place}")
     if not rows:
-        said = "" if alone else f" below {place}"
+        said = "" if alone else f" from {place}"
         return f"crowdlog: everything had to be withheld{said}: no crowd is large enough"
     files = sum(period["rows"] > 0 for period in decided)
     return f"crowdlog: published {rows:,} rows in {files} files below {place} (k = {record['k']})"

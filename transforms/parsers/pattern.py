@@ -18,9 +18,7 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([a-z]+)([<>!]?)(?::([^{}]*))?\}")
 _OTHER = frozenset({"text", "word", "list"})
 
 
-def compile_pattern(
-    pattern: str, zone: str = "UTC", plus: Iterable[str] = (), percent: Iterable[str] = ()
-) -> Layout:
+def compile_pattern(pattern: str, zone: str = "UTC", plus: Iterable[str] = (), percent: Iterable[str] = ()) -> Layout:
     """The Layout of a pattern.
 
     {column} or {column:type} is a field, {{ and }} are braces, all else stands as it is. A field ends at the first byte

@@ -1,4 +1,4 @@
-"""Lines of GitLab's production_json.log."""
+"""Lines of GitLab's api_json.log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def line(hit: Hit, rng: random.Random) -> str:
     params = [dict(zip(("key", "value"), one.partition("=")[::2], strict=True)) for one in query.split("&") if one]
     return as_json(
         {
-            "method": hit.method, "path": path, "format": "html", "controller": "PagesController", "action": "show",
-            "status": hit.status, "time": iso(hit, f".{rng.randrange(1000):03}"), "params": params,
-            "remote_ip": hit.client, "username": given(hit.user), "ua": hit.agent, "correlation_id": token(rng, 26),
-            "queue_duration_s": 0.0, "db_duration_s": 0.01, "duration_s": rng.randrange(90000) / 100000,
+            "time": iso(hit, f".{rng.randrange(1000):03}"), "severity": "INFO", "duration_s": rng.randrange(90000) / 100000,
+            "db_duration_s": 0.01, "view_duration_s": 0.02, "status": hit.status, "method": hit.method, "path": path,
+            "params": params, "host": hit.host, "remote_ip": hit.client, "ua": hit.agent, "route": "/api/:version/pages",
+            "username": given(hit.user), "correlation_id": token(rng, 26),
         }
     )  # fmt: skip

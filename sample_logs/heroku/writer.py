@@ -11,11 +11,10 @@ from writers.text import behind
 
 
 def line(hit: Hit, rng: random.Random) -> str:
-    """One in thirty gave the visitor no answer: an error has a code and no bytes."""
+    """The router adds the address that it saw to X-Forwarded-For."""
     asked = f'method={hit.method} path="{hit.target}" host={hit.host} request_id={token(rng, 32)}'
     came = f'fwd="{behind(hit, rng).replace(", ", ",")}" dyno=web.{rng.randrange(1, 4)} connect={rng.randrange(3)}ms'
-    start = f"{iso(hit, f'.{rng.randrange(10**6):06}')[:-1]}+00:00 heroku[router]: at="
-    if rng.random() < 1 / 30:
-        error = 'error code=H12 desc="Request timeout"'
-        return f"{start}{error} {asked} {came} service=30000ms status=503 bytes=0 protocol=https"
-    return f"{start}info {asked} {came} service={rng.randrange(2, 900)}ms status={hit.status} bytes={size(hit)} protocol=https"
+    start = f"{iso(hit, f'.{rng.randrange(10**6):06}')[:-1]}+00:00 heroku[router]: at=info"
+    return (
+        f"{start} {asked} {came} service={rng.randrange(2, 900)}ms status={hit.status} bytes={size(hit)} protocol=https"
+    )

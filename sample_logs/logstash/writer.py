@@ -11,13 +11,12 @@ from writers.cloud import line as as_json
 
 
 def line(hit: Hit, rng: random.Random) -> str:
-    """Numbers are texts; quotes stand around referrer and agent where grok left them."""
-    mark = rng.choice(("", '"'))
+    """Numbers are texts."""
     return as_json(
         {
             "@timestamp": iso(hit, ".000"), "@version": "1", "host": "web1", "clientip": hit.client, "ident": "-",
             "auth": hit.user, "timestamp": stamp(hit.time)[1:-1], "verb": hit.method, "request": hit.target,
             "httpversion": "1.1", "response": str(hit.status), "bytes": str(size(hit)),
-            "referrer": f"{mark}{hit.referrer}{mark}", "agent": f"{mark}{hit.agent}{mark}",
+            "referrer": hit.referrer, "agent": hit.agent,
         }
     )  # fmt: skip

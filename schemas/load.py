@@ -304,8 +304,8 @@ class Format:
 
     `family` says how lines are built: by a server's own `directive`, by `patterns` of ours (tried in their order), or
     of named values: `sources`. `separator`, `header` ("fields": #Fields lines, "row": the first line, "": `names`),
-    `quotes` (whether a value may be in double quotes) and `plus` (columns that write + for a space) are for delimited
-    lines. `percent` are columns in percent-encoding that
+    `quotes` (whether a value may be in double quotes) are for delimited
+    lines. `plus` are columns that write + for a space, `percent` those in percent-encoding that
     visitors did not send so. `zone` is that of times that say none. `required`
     columns must be in each line. One whose source is a `message` is an envelope around lines of other formats.
     """
@@ -334,7 +334,7 @@ class Format:
 
 _KEYS = {
     "directive": ("directive",),
-    "pattern": ("patterns", "zone"),
+    "pattern": ("patterns", "zone", "plus", "percent"),
     "json": ("columns", "zone", "required", "percent"),
     "labelled": ("columns", "zone", "required"),
     "delimited": ("columns", "zone", "required", "separator", "header", "names", "quotes", "plus", "percent"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas import load
 from transforms.parsers.detect import detect, plausible
 from transforms.parsers.directive import DirectiveError, compile_layout
 
@@ -64,6 +65,44 @@ def test_of_equal_formats_the_one_with_more_columns_wins() -> None:
 def test_blank_lines_do_not_count() -> None:
     """The share is of the lines that hold something."""
     assert detect([b"", b" \r\n", b"192.0.2.1 - -" + REST + b"\n"], KNOWN) == ("combined", 1.0)
+
+
+W3C = (
+    b"#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) "
+    b"sc-status sc-substatus sc-win32-status time-taken"
+)
+SERVED = b"2026-11-20 00:00:00 198.51.100.9 GET / - 443 - 192.0.2.1 A/1.0 - 200 0 0 12"
+
+
+@pytest.mark.parametrize(("lines", "name"), [([W3C, SERVED], "iis"), ([SERVED], "iis_lines")])
+def test_a_header_line_says_what_the_columns_are(lines: list[bytes], name: str) -> None:
+    """The same line is read by its header where there is one, by its shape where there is none."""
+    assert detect(lines, load.formats())[0] == name
+
+
+@pytest.mark.parametrize("head", [b"web.0 nginx: 192.0.2.1 - -", b"a.example 192.0.2.7, 192.0.2.1 10.0.0.9 - -"])
+def test_a_tag_is_no_host_and_a_list_no_identity(head: bytes) -> None:
+    """What stands in front of the client is not taken for the client, and the client for a user."""
+    with pytest.raises(DirectiveError, match=r"^no_format: "):
+        detect([head + REST], load.formats())
+
+
+def test_the_error_names_those_that_read_some() -> None:
+    """At most five formats with their shares, best first; the lines inside an envelope too."""
+    lines = [b"192.0.2.1 - -" + REST, b"junk", b"junk", b"junk"]
+    with pytest.raises(DirectiveError, match=r"\(combined 25%, [a-z_]+ 25%, .*\); give the server's own directive"):
+        detect(lines, load.formats())
+    wrapped = [b'{"log":"%s"}' % line.replace(b'"', b'\\"') for line in lines]
+    with pytest.raises(DirectiveError, match=r"\(docker/combined 25%, "):
+        detect(wrapped, load.formats())
+
+
+def test_the_error_says_which_columns_a_header_lacks() -> None:
+    """Local dates need a zone, which no format that is shipped can know."""
+    lines = [b"#Fields: date-local time-local c-ip cs-uri-stem sc-status", b"2026-11-20 00:00:00 192.0.2.1 / 200"]
+    with pytest.raises(DirectiveError, match="#Fields line must have date, time, c-ip and cs-uri-stem") as raised:
+        detect(lines, load.formats())
+    assert "date-local" not in str(raised.value) and "192.0.2.1" not in str(raised.value)
 
 
 @pytest.mark.parametrize("lines", [[b"junk"], [], [b""], [b"192.0.2.1 - -" + REST, b"junk", b"junk"]])

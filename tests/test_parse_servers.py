@@ -54,6 +54,10 @@ UWSGI = "[pid: 88185|app: 0|req: 1/1] {client} ({user}) {{38 vars in 696 bytes}}
 NPM = '{status} - GET https shop.example "/a?b=1" [Client {client}] [Length 368] [Gzip -] {sent}"A/1.0 (x)" "https://b.example/"'
 ENVOY = '[2012-02-10T21:42:07.310Z] "GET /a HTTP/2" {status} - 154 368 226 100 "{addresses}" "A/1.0 (x)" "cc21d9b0" "shop.example" "{upstream}"'  # noqa: E501
 ISTIO = '[2012-02-10T21:42:07.310Z] "GET /a HTTP/1.1" 301 - via_upstream - "-" 0 368 4 4 "192.0.2.7" "A/1.0 (x)" "84961386" "shop.example" "10.0.0.2:80" inbound|80|| 127.0.0.1:41854 10.0.0.3:80 192.0.2.1:37652 outbound_.80_._.shop default'  # noqa: E501
+IIS = "2012-02-10 21:42:07 {server} GET /a b=1 443 jo 192.0.2.1 {protocol}A/1.0+(x) {rest}"
+EDGE = "2012-02-10\t21:42:07\tFRA2\t368\t192.0.2.1\tGET\td1.cdn.example\t/a\t301\thttps://b.example/\t{agent}\t-\t-\tMiss\tMRVM==\tshop.example\thttps\t217\t0.109\t192.0.2.7\tTLSv1.2\tECDHE\tMiss"
+HEROKU = 'method=GET path="/a" host=shop.example request_id=8601b555 fwd="192.0.2.7, 192.0.2.1" dyno={dyno} connect={connect} service={took}ms status={status} bytes={size} protocol=https'  # noqa: E501
+ROUTED = {"client": "192.0.2.7, 192.0.2.1", "time": 1328910127, "host": "shop.example", "path": "/a"}
 LINES: list[tuple[str, str, dict[str, Any]]] = [
     ("common_vhost", f'shop.example 192.0.2.1 - jo [{AT}] "GET /a HTTP/1.0" 301 368', {"host": "shop.example", "bytes": 368}),
     ("common_vhost", f'shop.example:443 2001:db8::1 - - [{AT}] "GET /a HTTP/1.0" 301 -', {"host": "shop.example:443"}),
@@ -62,6 +66,32 @@ LINES: list[tuple[str, str, dict[str, Any]]] = [
     ("combined_forwarded", f'{COMBINED} "192.0.2.7, 10.0.0.1"', {**READ, "forwarded": "192.0.2.7, 10.0.0.1"}),
     ("combined_behind_proxy", f"192.0.2.7, {COMBINED}", {**READ, "client": "192.0.2.7, 192.0.2.1"}),
     ("combined_behind_proxy", f"unknown,192.0.2.7, {COMBINED}", {**READ, "client": "unknown,192.0.2.7, 192.0.2.1"}),
+    ("vhost_combined_behind_proxy", f"shop.example 192.0.2.7, {COMBINED}",
+     {**READ, "host": "shop.example", "client": "192.0.2.7, 192.0.2.1"}),
+    ("apache_ssl", f'[{AT}] 192.0.2.1 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 "GET /a HTTP/1.1" -',
+     {"client": "192.0.2.1", "time": 1328910127, "path": "/a", "bytes": -1}),
+    ("python_http", '192.0.2.1 - - [10/Feb/2012 16:42:07] "GET /a HTTP/1.1" 301 -', {**SERVED, "bytes": -1}),
+    ("iis_lines", IIS.format(server="198.51.100.9", protocol="", rest="https://b.example/ 301 0 0 109"),
+     {**READ, "bytes": None, "duration": 109000}),
+    ("iis_lines", IIS.format(server="198.51.100.9", protocol="", rest="301 0 0 109"),
+     {**READ, "bytes": None, "referrer": None, "duration": 109000}),
+    ("iis_lines", IIS.format(server="W3SVC1 WEB 2001:db8::9", protocol="HTTP/1.1 ",
+     rest="sid=x https://b.example/ shop.example 301 0 0 368 214 109"), {**READ, "host": "shop.example", "duration": 109000}),
+    ("iis_lines", IIS.format(server="W3SVC1", protocol="", rest="- https://b.example/ shop.example 301 0 0 368 214 109"),
+     {**READ, "host": "shop.example", "duration": 109000}),
+    ("cloudfront_lines", EDGE.format(agent="A/1.0%20(x)"),
+     {**READ, "host": "shop.example", "forwarded": "192.0.2.7", "duration": 109000}),
+    ("cloudfront_lines", EDGE.format(agent="A/1.0%2520(x)") + "\tHTTP/1.1\t-\t-\t51754\t0.113\tError", READ),
+    ("heroku", "2012-02-10T21:42:07.719216+00:00 heroku[router]: at=info "
+     + HEROKU.format(dyno="web.1", connect="1ms", took=18, status=301, size=368),
+     {**ROUTED, "status": 301, "bytes": 368, "duration": 18000}),
+    ("heroku", '2012-02-10T21:42:07.719216+00:00 heroku[router]: at=error code=H12 desc="Request timeout" '
+     + HEROKU.format(dyno="web.1", connect="1ms", took=30000, status=503, size=0), {**ROUTED, "status": 503}),
+    ("heroku", "<158>1 2012-02-10T21:42:07.719216+00:00 host heroku router - at=info "
+     + HEROKU.format(dyno="web.1", connect="1ms", took=18, status=301, size=368),
+     {**ROUTED, "status": 301, "bytes": 368, "duration": 18000}),
+    ("heroku", '<158>1 2012-02-10T21:42:07.719216+00:00 host heroku router - at=error code=H10 desc="App crashed" '
+     + HEROKU.format(dyno="", connect="", took="", status=503, size=""), {**ROUTED, "status": 503}),
     ("combined_timed", f"{COMBINED} 0.003", {**READ, "duration": 3000}),
     ("combined_timed", f"{COMBINED} 12.003 0.002", {**READ, "duration": 12003000}),
     ("combined_timed", f"{COMBINED} 0.003 -", {**READ, "duration": 3000}),
@@ -90,9 +120,13 @@ LINES: list[tuple[str, str, dict[str, Any]]] = [
      {**READ, "client": "2001:db8::1"}),
     ("traefik_clf", f'{COMBINED} 3180 "shop@docker -> leaf@docker" "http://10.0.0.2:80" 29ms', {**READ, "duration": 29000}),
     ("traefik_clf", f'192.0.2.1 - - [{AT}] "GET /a HTTP/1.1" - - "-" "-" 3180 "-" "-" 0ms', {"status": -1, "bytes": -1}),
+    ("traefik_clf", f'{COMBINED} 13 "web" "http://10.0.0.2:80" 247ms'.replace('"https://b.example/"', "-"),
+     {**READ, "referrer": None, "duration": 247000}),
     ("envoy", ENVOY.format(status=301, addresses="192.0.2.7, 192.0.2.1", upstream="tcp://10.0.2.1:80"),
      {**BALANCED, "client": "192.0.2.7, 192.0.2.1", "bytes": 368, "status": 301, "duration": 226000, "host": "shop.example"}),
     ("envoy", ENVOY.format(status=0, addresses="192.0.2.1", upstream="-"), {"client": "192.0.2.1", "status": -1}),
+    ("envoy", "ACCESS " + ENVOY.format(status=301, addresses="192.0.2.1", upstream="10.0.2.1:80"),
+     {**BALANCED, "bytes": 368, "status": 301, "duration": 226000, "host": "shop.example"}),
     ("envoy", ISTIO, {**BALANCED, "bytes": 368, "forwarded": "192.0.2.7", "duration": 4000}),
     ("litespeed", f'"{COMBINED}', READ),
     ("litespeed", f'"{COMBINED}"', READ),
@@ -126,10 +160,16 @@ LINES: list[tuple[str, str, dict[str, Any]]] = [
     ("s3", S3.format(who="-"), {**READ, "host": "shop.example", "duration": 10000}),
     ("s3", S3.format(who="arn:aws:iam::123456789012:user/jo") + " - s9lz= SigV4 ECDHE AuthHeader shop.example TLSV1.2 - Yes",
      {**READ, "host": "shop.example", "duration": 10000}),
+    ("s3", S3.format(who="arn:aws:iam::123456789012:user/jo").partition('"')[0] + "- 204 - - 344017 - - - - - IeDW5I3w= SigV4",
+     {"client": "192.0.2.1", "time": 1328910127, "path": None, "status": 204, "bytes": -1, "duration": -1}),
     ("haproxy", HAPROXY.format(client="192.0.2.1", timers="10/0/30/69/109", status=301, size=368) + '{b} {} "GET /a HTTP/1.1"',
      {**SERVED, "duration": 109000}),
     ("haproxy", HAPROXY.format(client="2001:db8::5", timers="10/0/-1/-1/+109", status=-1, size="+368") + '"GET /a HTTP/1.1"',
      {**SERVED, "client": "2001:db8::5", "status": -1, "duration": 109000}),
+    ("haproxy", HAPROXY.format(client="192.0.2.1", timers="10/0/3/6/+109", status=301, size="+368") + '{b|A} "GET /a HTTP/1.1"',
+     {**SERVED, "duration": 109000}),
+    ("haproxy", HAPROXY.format(client="192.0.2.1", timers="10/0/3/6/+109", status=301, size="+368") + '{b} {} "GET /a HTTP/1.1"',
+     {**SERVED, "duration": 109000}),
     ("haproxy", HAPROXY.format(client="192.0.2.1", timers="-1/-1/-1/-1/5", status=400, size=187) + '"<BADREQ>"', {"path": None}),
     ("haproxy", HAPROXY.format(client="192.0.2.1", timers="1/0/3/6/10", status=301, size=368)
      + '"GET /a HTTP/1.1" 0/0/0/0/0 shop.example/TLSv1.3/TLS_AES_256_GCM_SHA384', {**SERVED, "duration": 10000}),
@@ -181,6 +221,12 @@ def test_line_is_found_out(name: str, line: str) -> None:
         ("alb", "http 2012-02-10T21:42:07.463821Z app/x 192.0.2.1:1 10.0.0.1:80 -2 0.1 0.1 200 200 34 366"),
         ("s3", S3.format(who="-").replace(" 192.0.2.1 ", " - ")),
         ("squid", "1328910127.603 x 192.0.2.1 TCP_MISS/200 368 GET http://b.example/ - HIER_DIRECT/1 text/html"),
+        (
+            "squid",
+            "1328910127.603 104 192.0.2.1 58938 TCP_MISS/200 904 123 364 123 GET http://b.example/ 1.1 - HIER_NONE/- -",
+        ),
+        ("iis_lines", "2012-02-10 21:42:07 198.51.100.9 jo 192.0.2.1 21 ControlChannelClosed - - 0 0 8124db49 -"),
+        ("iis_lines", IIS.format(server="198.51.100.9", protocol="HTTP/1.1 ", rest="https://b.example/ 301 0 0 109")),
         ("gandi", f"shop.example {COMBINED}".replace('] "', '] (x s) "')),
         ("ovh", COMBINED),
         ("combined_timed", f"{COMBINED} 3"),
@@ -257,6 +303,8 @@ TYPES = {
     "millis": ["12", "-", "+5", "-1", "0.5"], "micros": ["12", "-", "x"],
     "list": ["192.0.2.7, 192.0.2.1", "a,b", "a, b,", ", ", "-", ""],
     "%d/%b/%Y:%H:%M:%S%f": ["10/Feb/2012:16:42:07.655", "30/Feb/2012:16:42:07.655", "x"],
+    "%d/%b/%Y %H:%M:%S": ["10/Feb/2012 16:42:07", "30/Feb/2012 16:42:07", "10/Feb/2012:16:42:07"],
+    "%Y-%m-%d": ["2012-02-10", "2012-02-30", "x"], "%H:%M:%S": ["16:42:07", "24:42:07", "-"],
     "%b %e %H:%M:%S": ["Feb 10 16:42:07", "Feb  3 16:42:07", "Feb 30 16:42:07"],
     "%b %e %H:%M:%S %Y": ["Feb 10 16:42:07 2012", "Feb  3 16:42:07 2012", "Feb 30 16:42:07 2012"],
     "host": ["shop.example", "-", "shop.example:443", ""],

@@ -184,7 +184,7 @@ def declared_keys(name: str) -> set[str]:
     columns = tomllib.loads((ROOT / "schemas" / "formats" / f"{name}.toml").read_text())["columns"]
     entries = [one for value in columns.values() for one in (value if isinstance(value, list) else [value])]
     paths = [one["from"] if isinstance(one, dict) else one for one in entries]
-    return {re.split(r"[.\[]", path.strip('"'))[0] for path in paths}
+    return {re.match(r'"([^"]+)|([^.\[]+)', path).expand(r"\1\2") for path in paths}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ from schemas import load
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.escapes import from_bytes, from_json
-from transforms.parsers.families import by_header, readers_behind
+from transforms.parsers.families import HEADERS, by_header, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Field, Reader, Span
 from transforms.parsers.times import is_zoneless
 
 _HOST = re.compile(rb"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*\Z")
 _ADDRESS = re.compile(rb"\[([^\]]+)\](?::\d+)?\Z|([\d.]+):\d+\Z")
 ENOUGH = 0.5
+_SINGLE = frozenset({"host", "ident"})  # columns that are one word, of no address
+SHOWN = 5  # formats that an error names
 ANOTHER = 0.05  # share of lines that the formats before do not read for which another format is taken
 
 
@@ -33,9 +35,9 @@ def detect(lines: Iterable[bytes], candidates: Mapping[str, Reader | Format]) ->
     """Name of the formats that read most of the lines, and the share of those that are not blank.
 
     "a+b": what a does not read is in b; "e/a": a is inside the lines of the envelope e. A line counts for a format that
-    reads it with a plausible client. Of formats that read the same share the one with more columns wins. Raises
-    DirectiveError, which names candidates and shares, where no share reaches 0.5, and where two that read the same
-    share with as many columns would read a line differently.
+    reads it with a plausible client. Of formats that read the same share one with header lines wins, for these name the
+    columns, and then the one with more columns. Raises DirectiveError, which names candidates and shares, where no
+    share reaches 0.5, and where two that read the same share with as many columns would read a line differently.
     """
     filled = [line for line in (line.rstrip(b"\n") for line in lines) if line.strip()]
     if not filled or not candidates:
@@ -44,21 +46,38 @@ def detect(lines: Iterable[bytes], candidates: Mapping[str, Reader | Format]) ->
         )
     plain = {name: one for name, one in candidates.items() if not _is_envelope(one)}
     found = _mixed(filled, plain)
+    shares = dict(found[2])
     for name, envelope in candidates.items():
         if isinstance(envelope, Format) and envelope.envelope:
             inside = [line for line in unwrapped(envelope, filled) if line.strip()]
             headless = {inner: one for inner, one in plain.items() if not _has_header(one)}
-            inner = _mixed(inside, headless) if len(inside) > len(filled) * ENOUGH else ([], 0.0, {})
+            if len(inside) <= len(filled) * ENOUGH:
+                continue
+            inner = _mixed(inside, headless)
             share = inner[1] * len(inside) / len(filled)
+            shares.update({f"{name}/{one}": part for one, part in inner[2].items()})
             if share >= max(found[1], ENOUGH):  # the header is read to its last byte: no column is taken for another
                 found = [f"{name}/" + "+".join(inner[0])], share, inner[2]
-    names, share, tried = found
+    names, share, _ = found
     if share < ENOUGH:
-        seen = ", ".join(f"{name} {part:.0%}" for name, part in tried.items())
-        raise DirectiveError(
-            f"no_format: no known format reads half of the first lines ({seen}); give the server's own directive"
-        )
+        raise DirectiveError(_unknown(filled, shares))
     return "+".join(names), share
+
+
+def _unknown(lines: Sequence[bytes], shares: Mapping[str, float]) -> str:
+    """What is said of lines that no format reads: those that read some of them, and what would help."""
+    best = sorted((name for name in shares if shares[name] > 0), key=lambda name: -shares[name])[:SHOWN]
+    seen = ", ".join(f"{name} {shares[name]:.0%}" for name in best)
+    inside = sorted({name.partition("/")[0] for name in shares if "/" in name})
+    if not seen:
+        seen = f"{len({name.rpartition('/')[2] for name in shares})} formats, each 0%"
+        seen += f", nor what is inside {' or '.join(inside)}" if inside else ""
+    columns = any(line.startswith(HEADERS["fields"]) for line in lines)
+    need = "the columns of its #Fields line must have date, time, c-ip and cs-uri-stem among them, or "
+    return (
+        f"no_format: no known format reads half of the first lines ({seen}); {need if columns else ''}give the server's "
+        "own directive, if it is an access log"
+    )
 
 
 def _is_envelope(one: Reader | Format) -> bool:
@@ -78,16 +97,22 @@ def _mixed(
     done: set[int] = set()
     while fits_:
         news = {name: len(set(one.read) - done) for name, one in fits_.items()}
-        best = max(fits_, key=lambda name: (news[name], fits_[name].columns))
+        best = max(fits_, key=lambda name: (news[name], _has_header(candidates[name]), fits_[name].columns))
         if news[best] == 0 or (names and news[best] < ANOTHER * total):
             break
-        _refuse_ambiguous(best, fits_, news, done)
+        _refuse_ambiguous(best, _alike(best, fits_, candidates), news, done)
         names.append(best)
         done |= set(fits_.pop(best).read)
         if len(done) >= total or _has_header(candidates[names[0]]):  # a header says of all lines what they are
             break
         fits_ = {name: one for name, one in fits_.items() if not _has_header(candidates[name])}
     return names, len(done) / total, tried
+
+
+def _alike(best: str, all_fits: Mapping[str, Fit], candidates: Mapping[str, Reader | Format]) -> Mapping[str, Fit]:
+    """Of the fits those that rest on as much as the best: on header lines, or on the lines alone."""
+    is_headed = _has_header(candidates[best])
+    return {name: one for name, one in all_fits.items() if _has_header(candidates[name]) is is_headed}
 
 
 def _has_header(one: Reader | Format) -> bool:
@@ -155,10 +180,10 @@ def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
         text = line[start:stop]
         if field.typed:
             text = b"%d" % next(numbers) + (_unit(field) or _clock(field, reader)) if text else b""
+        if field.column in _SINGLE and (b"," in text or text.endswith(b":")):  # a list, or a tag in front of the line
+            return None
         if field.column in built and not texts.get(field.column):
             texts[field.column] = text
-    if b"," in texts.get("host", b""):  # the first of several addresses
-        return None
     return texts if "client" not in texts or plausible(texts["client"]) or _no_client(reader, texts) else None
 
 

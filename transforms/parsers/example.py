@@ -86,7 +86,8 @@ def _shown(fields: Iterable[Field]) -> list[Field]:
 def _laid_out(layout: Layout) -> bytes:
     line = layout.lead
     for field, literal in zip(layout.fields, layout.literals, strict=True):
-        line += value(field).encode() + literal
+        text = value(field).encode()
+        line += (text.replace(b" ", b"+") if field.column in layout.plus else text) + literal
     return line
 
 

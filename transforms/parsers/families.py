@@ -29,7 +29,7 @@ def readers(format: Format) -> tuple[Reader, ...]:
         case "pattern":
             if not format.patterns:
                 raise DirectiveError("empty: a format of patterns has none")
-            return tuple(compile_pattern(pattern, format.zone) for pattern in format.patterns)
+            return tuple(compile_pattern(one, format.zone, format.plus, format.percent) for one in format.patterns)
         case "json":
             return (JsonReader(format),)
         case "labelled":

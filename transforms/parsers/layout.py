@@ -30,6 +30,8 @@ class Layout(Reader):
     fields: tuple[Field, ...]
     literals: tuple[bytes, ...]
     zone: str = "UTC"
+    plus: frozenset[str] = frozenset()
+    percent: frozenset[str] = frozenset()
 
     def before(self, i: int) -> bytes:
         """The literal in front of field i."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from schemas import load
@@ -17,14 +18,14 @@ _FIELD = re.compile(r"\{\{|\}\}|\{([a-z]+)([<>!]?)(?::([^{}]*))?\}")
 _OTHER = frozenset({"text", "word", "list"})
 
 
-def compile_pattern(pattern: str, zone: str = "UTC") -> Layout:
+def compile_pattern(pattern: str, zone: str = "UTC", plus: Iterable[str] = (), percent: Iterable[str] = ()) -> Layout:
     """The Layout of a pattern.
 
     {column} or {column:type} is a field, {{ and }} are braces, all else stands as it is. A field ends at the first byte
     of what stands behind it; between double quotes at a quote that no backslash escapes; {client<} at the last such
     byte in front of a space, so that an IPv6 address may stand in front of its port. {duration>} may have blanks in front
     that fill it up, {host!} is neither empty nor a dash. The types of a time are those of schemas/directives.toml, or a
-    pattern of strptime(3). Raises DirectiveError.
+    pattern of strptime(3). `plus` and `percent` are as in Reader. Raises DirectiveError.
     """
     names, types, marks, texts = _pieces(pattern)
     literals = [text.encode() for text in texts]
@@ -42,7 +43,8 @@ def compile_pattern(pattern: str, zone: str = "UTC") -> Layout:
         mode = LAST if marks[i] == "<" else _mode(name, kind, before, after)
         fields.append(Field(f"{name}{i}", name, kind, mode, some=marks[i] == "!", padded=marks[i] == ">"))
     _check(fields)
-    return Layout(pattern, literals[0], tuple(fields), tuple(literals[1:]), zone)
+    rest = tuple(literals[1:])
+    return Layout(pattern, literals[0], tuple(fields), rest, zone, frozenset(plus), frozenset(percent))
 
 
 def _pieces(pattern: str) -> tuple[list[str], list[str], list[str], list[str]]:

@@ -9,9 +9,9 @@ from schemas.stages import Accounts
 from transforms.parsers.delimited import FIELDS, DelimitedReader
 from transforms.parsers.reader import Read
 from transforms.scrub.family import NOTHING, UNDECLARED, URLS
+from transforms.scrub.quoting import in_encoding, without
 
 _VERSION = re.compile(rb"#Version: [0-9]+\.[0-9]+\r?\Z")
-_ENCODED = re.compile(rb"[^A-Za-z0-9._~/:-]")
 
 
 class DelimitedLine:
@@ -31,15 +31,10 @@ class DelimitedLine:
                 accounts.noted[UNDECLARED] += 1
                 cells.append(self._nothing)
                 continue
-            start, word = read[0][slot][0], self._encoded(self._reader.fields[slot].column, words[slot])
+            start, word = read[0][slot][0], in_encoding(self._reader, self._reader.fields[slot].column, words[slot])
             was_quoted = self._quotes and start > 0 and line[start - 1 : start] == b'"'
             cells.append(b'"' + word + b'"' if was_quoted else self._fitting(slot, word))
         return self._separator.join(cells)
-
-    def _encoded(self, column: str, word: bytes) -> bytes:
-        """The word in the encoding of its column."""
-        word = _ENCODED.sub(lambda match: _hex(match[0]), word) if column in self._reader.percent else word
-        return word.replace(b" ", b"+") if column in self._reader.plus else word
 
     def _fitting(self, slot: int, word: bytes) -> bytes:
         """The word without what would end it."""
@@ -47,7 +42,7 @@ class DelimitedLine:
             if self._quotes:
                 return b'"' + word + b'"'
             is_url = self._reader.fields[slot].column in URLS
-            word = word.replace(self._separator, _hex(self._separator)) if is_url else NOTHING
+            word = without(word, self._separator[0]) if is_url else NOTHING
         return word or self._nothing
 
     def header(self, line: bytes) -> bytes | None:
@@ -71,7 +66,3 @@ class DelimitedLine:
 def version_line(line: bytes) -> bytes | None:
     """A # line of W3C logs that says of which version they are; None for any other: remarks and dates are free text."""
     return line.rstrip(b"\r") if _VERSION.match(line) else None
-
-
-def _hex(byte: bytes) -> bytes:
-    return b"%%%02X" % byte[0]

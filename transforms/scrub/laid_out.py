@@ -10,7 +10,7 @@ from transforms.parsers.layout import Layout
 from transforms.parsers.reader import Read
 from transforms.scrub.addresses import NO_ADDRESS
 from transforms.scrub.family import NOTHING, URLS
-from transforms.scrub.quoting import without
+from transforms.scrub.quoting import in_encoding, without
 from transforms.scrub.whole import NO_HOST
 
 _INSTEAD = {"client": NO_ADDRESS, "host": NO_HOST}
@@ -36,6 +36,7 @@ class LaidOut:
     def _fitting(self, i: int, word: bytes) -> bytes:
         """The word, or another where it would not be read again."""
         field, end = self._layout.fields[i], self._ends[i]
+        word = in_encoding(self._layout, field.column, word)
         if end and end in word:
             word = without(word, end[0]) if field.column in URLS else NOTHING
         if not word and field.column != "query":

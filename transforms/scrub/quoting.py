@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from transforms.parsers.reader import Reader
+
 # Plain in a path (RFC 3986) but for ; and &, and the braces of slots.
 _SPECIAL_IN_PATH = re.compile(rb"[^A-Za-z0-9._~/:@!$*,()'{}+-]")
+_SPECIAL_IN_TEXT = re.compile(rb"[^A-Za-z0-9._~/:-]")
 _SPECIAL_IN_QUERY = re.compile(rb"[^A-Za-z0-9._~/:@!$*,()'{}=&-]")
 
 
@@ -26,3 +29,9 @@ def quote_query(text: str) -> bytes:
 def without(word: bytes, byte: int) -> bytes:
     """The word with a byte percent-encoded."""
     return word.replace(bytes([byte]), b"%%%02X" % byte)
+
+
+def in_encoding(reader: Reader, column: str, word: bytes) -> bytes:
+    """The word as the lines of the reader have it in that column: percent-encoded, or with + for a space."""
+    word = _SPECIAL_IN_TEXT.sub(_encoded, word) if column in reader.percent else word
+    return word.replace(b" ", b"+") if column in reader.plus else word

@@ -94,7 +94,8 @@ class Entry:
     """One commit. `previous` is the sha256 of the bytes of the entry before it, `committed` an ISO 8601 time.
 
     `files_skipped` are the digests of input files that earlier entries list as read and that this run did not read;
-    `zones` the time zone of each site.
+    `zones` the time zone of each site. An entry of a deletion publishes nothing: `retired` are the places below DIR of
+    published files that go, `erased` the digests of raw logs.
     """
 
     number: int
@@ -108,6 +109,8 @@ class Entry:
     periods: tuple[Period, ...]
     files: tuple[PublishedFile, ...]
     zones: Mapping[str, str] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+    erased: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile not in FOLDERS or not RUN_ID.fullmatch(self.run_id):
@@ -153,6 +156,8 @@ def from_bytes(content: bytes) -> Entry:
         periods=tuple(Period(**{**one, "date": dt.date.fromisoformat(one["date"])}) for one in data["periods"]),
         files=tuple(PublishedFile(**file) for file in data["files"]),
         zones={_text(site): _text(zone) for site, zone in data["zones"].items()},
+        retired=tuple(_text(place) for place in data.get("retired", ())),
+        erased=tuple(_text(digest) for digest in data.get("erased", ())),
     )
 
 

@@ -9,6 +9,7 @@ from schemas.load import Fields, Format, Trends
 from schemas.policy import Policy
 from schemas.profiles import profiles
 from schemas.stages import Range
+from transforms.forgotten import Forgotten
 from transforms.guard import Calendar
 
 
@@ -26,7 +27,8 @@ class InputDigest:
 class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
     that are not; `repeated` counts files with the bytes of another; `assigned` is a digest of what assigns an event to
-    a site and a day; `written` by when the lines were written, for those whose time says no year (seconds since the epoch).
+    a site and a day; `written` by when the lines were written, for those whose time says no year (seconds since the epoch);
+    `forgotten` whose events are dropped.
     """
 
     root: str
@@ -51,6 +53,7 @@ class Job:
     chunk_bytes: int
     calendar: Calendar
     provenance: Provenance
+    forgotten: Forgotten = Forgotten()
 
     @property
     def folder(self) -> str:

@@ -30,6 +30,7 @@ from schemas.load import DeclarationError
 from schemas.policy import Policy
 from schemas.profiles import profiles
 from schemas.trouble import Trouble, from_text
+from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.guard import Calendar
 
@@ -126,6 +127,7 @@ def prepare(
             ledger.decided(wanted.profile),
         ),
         provenance=provenance(policy, countries),
+        forgotten=Forgotten.of(wanted.output),
     )
     return job, fresh
 

@@ -55,7 +55,9 @@ def forget(options: argparse.Namespace, now: int) -> tuple[Plan, bool]:
     root: Path = options.output
     if not root.is_dir():
         raise Trouble("E301", f"--output: {root} is not there: name the folder that runs publish to")
-    wanted = Wanted(tuple(options.inputs), root, policy=options.policy, format=options.format, log_date=options.log_date)
+    wanted = Wanted(
+        tuple(options.inputs), root, policy=options.policy, format=options.format, log_date=options.log_date
+    )
     policy = chosen_policy(wanted)
     asked = given(options.address, options.start, options.stop, policy)
     with lock.hold(root), only_codes():
@@ -64,7 +66,9 @@ def forget(options: argparse.Namespace, now: int) -> tuple[Plan, bool]:
         if options.delete is None:
             return plan, False
         if options.delete != plan.checksum:
-            raise Trouble("E409", "the checksum is not that of what would be erased now; nothing was changed: look again")
+            raise Trouble(
+                "E409", "the checksum is not that of what would be erased now; nothing was changed: look again"
+            )
         bury(root, key, asked, now)
         for one in plan.found:
             remove_lines(one.source, one.numbers)
@@ -79,7 +83,8 @@ def planned(wanted: Wanted, policy: Policy, asked: Whose, key: bytes, now: int) 
     stop = now + 1 if asked.stop is None else asked.stop
     sought = Tombstones(key, asked.tombstones(key, stop), policy.ip)
     search = Search(policy, formats, chosen_clock(wanted, now), sought)
-    found, held = [], []
+    found: list[Found] = []
+    held: list[Found] = []
     for source, name in zip(inputs, names, strict=True):
         file = real(source)
         one = search.file(source, name)
@@ -147,11 +152,15 @@ def closing(plan: Plan, done: bool) -> str:
     """What was done, and what was not."""
     files = sum(bool(one.numbers) for one in plan.found)
     if done:
-        words = [f"crowdlog: {plan.lines:,} lines erased from {files} files; runs drop the events of that address and span"]
+        words = [
+            f"crowdlog: {plan.lines:,} lines erased from {files} files; runs drop the events of that address and span"
+        ]
     else:
         words = [f"crowdlog: {plan.lines:,} lines in {files} files would be erased, and runs would drop such events:"
                  f" --delete {plan.checksum}"]  # fmt: skip
-    words += [f"  left        {one.source.path}: a program writes to it; rotate it, then do this again" for one in plan.held]
+    words += [
+        f"  left        {one.source.path}: a program writes to it; rotate it, then do this again" for one in plan.held
+    ]
     words += [f"  {text}" for text in not_searched([*plan.found, *plan.held])]
     words.append(PUBLISHED)
     return os.linesep.join(words)

@@ -53,7 +53,7 @@ class Job:
     chunk_bytes: int
     calendar: Calendar
     provenance: Provenance
-    forgotten: Forgotten = Forgotten()
+    forgotten: Forgotten
 
     @property
     def folder(self) -> str:

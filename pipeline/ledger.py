@@ -131,7 +131,9 @@ class Ledger:
         """Whether these days, by site, are decided for every table of the site."""
         return all(
             site in tables_by_site
-            and all(self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in dates)
+            and all(
+                self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in dates
+            )
             for site, dates in days.items()
         )
 

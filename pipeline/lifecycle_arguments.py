@@ -51,7 +51,9 @@ def _command(commands: Any, name: str, help: str, description: str, examples: st
 
 def _add_reading(command: Any) -> None:
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="raw logs, as for run")
-    command.add_argument("--policy", type=Path, metavar="FILE", help="as for run; the same, for it says what is read how")
+    command.add_argument(
+        "--policy", type=Path, metavar="FILE", help="as for run; the same, for it says what is read how"
+    )
     command.add_argument("--format", metavar="NAME", help="as for run")
     command.add_argument("--log-date", type=day, metavar="DAY", help="as for run")
 
@@ -103,11 +105,15 @@ def add_retention(commands: Any) -> None:
     )  # fmt: skip
     _add_reading(retention)
     retention.add_argument("--site", metavar="NAME", help="as for run")
-    retention.add_argument("--output", required=True, type=folder, metavar="DIR", help="the folder that runs publish to")
+    retention.add_argument(
+        "--output", required=True, type=folder, metavar="DIR", help="the folder that runs publish to"
+    )
     retention.add_argument(
         "--unpublished", action="store_true", help="raw logs with events that no run has published yet go too"
     )
-    retention.add_argument("--delete", metavar="CHECKSUM", help="do it, if it is still what was shown with this checksum")
+    retention.add_argument(
+        "--delete", metavar="CHECKSUM", help="do it, if it is still what was shown with this checksum"
+    )
     retention.add_argument("--json", action="store_true", help="print one JSON object")
 
 

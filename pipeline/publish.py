@@ -137,9 +137,9 @@ def discard(root: Path, run_id: str) -> None:
 def recover(root: Path) -> list[str]:
     """Bring a folder to what its ledger says, whatever a killed run left; to be called under the lock, at each start.
 
-    Completes promotions and deletions, removes what no entry lists from staging, and rebuilds the manifests. Returns warnings: files
-    in a release folder that no entry lists, which are left as they are. Raises Trouble E402 (broken ledger) and E405
-    (a published file is missing or changed).
+    Completes promotions and deletions, removes what no entry lists from staging, and rebuilds the manifests. Returns
+    warnings: files in a release folder that no entry lists, which are left as they are. Raises Trouble E402 (broken
+    ledger) and E405 (a published file is missing or changed).
     """
     for folder in (folder_of(root), root.joinpath(*FORGOTTEN), *root.glob("internal/runs/*")):
         sweep(folder)

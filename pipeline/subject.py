@@ -28,7 +28,9 @@ RANGES = 1000  # of line numbers that are printed of a file; --json has them all
 
 def subject(options: argparse.Namespace, now: int) -> tuple[str, str]:
     """`crowdlog subject`: what goes to standard output, and the closing words. Raises Trouble; then there is no export."""
-    wanted = Wanted(tuple(options.inputs), Path(), policy=options.policy, format=options.format, log_date=options.log_date)
+    wanted = Wanted(
+        tuple(options.inputs), Path(), policy=options.policy, format=options.format, log_date=options.log_date
+    )
     policy = chosen_policy(wanted)
     asked = given(options.address, options.start, options.stop, policy)
     inputs = find(wanted.inputs)

@@ -161,13 +161,14 @@ def retire(root: Path, ledger: Ledger) -> None:
 
     A file that is there again, from a backup, goes again; one of another content is none of ours, and is left.
     """
-    places = [place for place, sha256 in ledger.retired.items() if _is(root / place, sha256)]
-    for place in places:
-        os.unlink(root / place)
-    for folder in sorted(branches(root, places) - {root}, key=lambda one: -len(one.parts)):
+    for place, sha256 in ledger.retired.items():
+        if _is(root / place, sha256):
+            os.unlink(root / place)
+    there = {folder for folder in branches(root, ledger.retired) if folder.is_dir()}
+    for folder in sorted(there - {root}, key=lambda one: -len(one.parts)):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
-    sync_folders(folder for folder in {root, *branches(root, places)} if folder.is_dir())
+    sync_folders(folder for folder in there if folder.is_dir())
 
 
 def _is(file: Path, sha256: str) -> bool:

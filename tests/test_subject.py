@@ -179,7 +179,11 @@ def test_days_are_those_of_the_policy_s_clock(tmp_path: Path, capsys: pytest.Cap
 FORMS = {
     "another form of it": ("::ffff:203.0.113.77", ["203.0.113.77", "203.0.113.78"], [0]),
     "an address of IPv6": ("2001:db8:1:200::7", ["2001:DB8:1:200:0:0:0:7", "2001:db8:1:200::8"], [0]),
-    "a network of IPv6": ("2001:db8:1:2ff::/56", ["2001:db8:1:200::8", "2001:db8:1:2ab::1", "2001:db8:1:300::1"], [0, 1]),
+    "a network of IPv6": (
+        "2001:db8:1:2ff::/56",
+        ["2001:db8:1:200::8", "2001:db8:1:2ab::1", "2001:db8:1:300::1"],
+        [0, 1],
+    ),
     "with a port": ("203.0.113.77", ["203.0.113.77:5443", "203.0.113.7:77"], [0]),
 }
 
@@ -198,7 +202,11 @@ def test_forms_of_an_address(
 def test_visitor_behind_a_trusted_proxy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """X-Forwarded-For is read as a run reads it: behind trusted proxies, and not where anybody could have written it."""
     rest = '[18/Nov/2025:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "x"'
-    lines = [f'10.0.0.1 - - {rest} "{ALICE}"', f'192.0.2.1 - - {rest} "{ALICE}"', f'10.0.0.1 - - {rest} "{ALICE}, 192.0.2.9"']
+    lines = [
+        f'10.0.0.1 - - {rest} "{ALICE}"',
+        f'192.0.2.1 - - {rest} "{ALICE}"',
+        f'10.0.0.1 - - {rest} "{ALICE}, 192.0.2.9"',
+    ]
     file, policy = lifecycle.write(tmp_path / "access.log", lines), tmp_path / "crowdlog.toml"
     policy.write_text('[ip]\ntrusted_proxies = ["10.0.0.0/8"]\n')
     options = ["--policy", policy, "--format", "combined_forwarded", file]

@@ -1,4 +1,4 @@
-"""What the tests of subject, forget, retention and ledger share: small logs of crowds, and the commands under a clock of their own."""
+"""What the tests of subject, forget, retention and ledger share: small logs of crowds, and the commands by a clock."""
 
 from __future__ import annotations
 

@@ -375,7 +375,7 @@ def test_stopped_anywhere_the_next_run_does_the_rest(
     log: Path, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     module: Any, name: str, number: int,
 ) -> None:  # fmt: skip
-    """Behind the entry, wherever it stops: a start-up has the release of a deletion that was not stopped; the log is shown again."""
+    """Behind the entry, wherever it stops: a start-up has the release of one that was not stopped; the log is shown again."""
     whole = Path(shutil.copytree(output, tmp_path / "whole"))
     copy = lifecycle.write(tmp_path / "logs2" / "access.log.1", lifecycle.lines())
     delete(capsys, at(2027, 12, 20), copy, "--output", whole)

@@ -73,7 +73,7 @@ def test_lines_of_every_format_are_found(name: str) -> None:
 def test_lines_among_rejected_ones_are_found(name: str, place: int) -> None:
     """Of the most frequent clients all lines are found, by the column in which the address is; broken lines are told."""
     file = expected.SAMPLES / name / "input.log"
-    clients = [(line.split(b" ") + [b"", b""])[place].decode("latin-1") for line in file.read_bytes().split(b"\n")]
+    clients = [[*line.split(b" "), b"", b""][place].decode("latin-1") for line in file.read_bytes().split(b"\n")]
     for client in sorted(set(clients), key=clients.count)[-9:-1:4]:
         if client.count("."):
             found, _ = searched(name, client)

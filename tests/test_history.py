@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import lifecycle
@@ -60,8 +61,10 @@ def test_entries_are_told_to_people(output: Path, capsys: pytest.CaptureFixture[
     assert re.search(r"policy [0-9a-f]{12}, k 12, crowdlog \d", lines[1])
 
 
-def test_deletions_are_told(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_deletions_are_told(output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A deletion is an entry as well."""
+    folder = Path(shutil.copytree(output.parent, tmp_path / "history"))
+    output = folder / "out"
     now = int(dt.datetime(2027, 12, 19, tzinfo=dt.UTC).timestamp())
     words = ["retention", output.parent / "access.log", "--output", output]
     result = said(capsys, now, *words)

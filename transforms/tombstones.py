@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +27,7 @@ FORGOTTEN = "forgotten"
 _MEMO = 1 << 16  # distinct clients that are remembered: they are raw, so they are bounded
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """An address, or the first `bits` of one: `packed` has 4 bytes (IPv4) or 16 (IPv6)."""
 
     packed: bytes
@@ -35,10 +35,21 @@ class Network:
 
     def mark(self, key: bytes) -> str:
         """Keyed BLAKE2b (RFC 7693) of the network, 256 bits in hex: nothing without the key, nor with it a way back."""
-        spare = len(self.packed) * 8 - self.bits
-        number = int.from_bytes(self.packed, "big") >> spare << spare
-        text = bytes([len(self.packed), self.bits]) + number.to_bytes(len(self.packed), "big")
-        return hashlib.blake2b(text, key=key, digest_size=32, person=b"crowdlog forget").hexdigest()
+        state = _state(key)
+        state.update(self.text)
+        return state.hexdigest()
+
+    @property
+    def text(self) -> bytes:
+        """What is hashed: how long an address is, how many of its bits count, and these."""
+        size = len(self.packed)
+        spare = size * 8 - self.bits
+        kept = (int.from_bytes(self.packed, "big") >> spare << spare).to_bytes(size, "big") if spare else self.packed
+        return bytes((size, self.bits)) + kept
+
+
+def _state(key: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(key=key, digest_size=32, person=b"crowdlog forget")
 
 
 @dataclass(frozen=True)
@@ -85,10 +96,10 @@ class Tombstones:
     """Finds the events that some tombstones are about, on distinct clients. `ip` says how a client's address is read."""
 
     def __init__(self, key: bytes, stones: Iterable[Tombstone], ip: Ip) -> None:
-        self._key, self._ip = key, ip
-        self._spans: dict[tuple[int, int], dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        self._state, self._ip = _state(key), ip
+        self._spans: dict[tuple[int, int], dict[bytes, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         for one in stones:
-            self._spans[one.size, one.bits][one.mark].append((one.start, one.stop))
+            self._spans[one.size, one.bits][bytes.fromhex(one.mark)].append((one.start, one.stop))
         self._known: dict[tuple[bytes, bytes | None], list[tuple[int, int]]] = {}
 
     @cached_property
@@ -102,13 +113,18 @@ class Tombstones:
         address = forwarded_client(client, forwarded, ip.trusted_proxies, nat64=ip.nat64, sixrd=ip.sixrd)
         if address is None:
             return []
-        packed = address.packed
         return [
             span
             for (size, bits), marks in self._spans.items()
-            if size == len(packed)
-            for span in marks.get(Network(packed, bits).mark(self._key), ())
+            if size == len(address.packed)
+            for span in marks.get(self._mark(Network(address.packed, bits)), ())
         ]
+
+    def _mark(self, network: Network) -> bytes:
+        """As Network.mark, from a state that has the key already."""
+        state = self._state.copy()
+        state.update(network.text)
+        return state.digest()
 
     def found(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
         """bool[rows]: whether each event is one of them; of formats without addresses none is."""

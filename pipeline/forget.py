@@ -59,7 +59,7 @@ def forget(options: argparse.Namespace, now: int) -> tuple[Plan, bool]:
         tuple(options.inputs), root, policy=options.policy, format=options.format, log_date=options.log_date
     )
     policy = chosen_policy(wanted)
-    asked = given(options.address, options.start, options.stop, policy)
+    asked = given(options, policy)
     with lock.hold(root), only_codes():
         key = kept_key(root)
         plan = planned(wanted, policy, asked, key, now)
@@ -95,7 +95,7 @@ def planned(wanted: Wanted, policy: Policy, asked: Whose, key: bytes, now: int) 
 def checksum(key: bytes, asked: Whose, found: Sequence[Found]) -> str:
     """64 bits, in hex, of what was asked for and every line that would go; keyed, for it is printed."""
     said = {
-        "networks": sorted(one.mark(key) for one in asked.networks),
+        "whom": sorted(one.mark(key) for one in asked.whom),
         "span": [asked.start, asked.stop],
         "lines": [[one.source.place, digest(one.source), list(one.numbers)] for one in found if one.numbers],
     }
@@ -153,7 +153,7 @@ def closing(plan: Plan, done: bool) -> str:
     files = sum(bool(one.numbers) for one in plan.found)
     if done:
         words = [
-            f"crowdlog: {plan.lines:,} lines erased from {files} files; runs drop the events of that address and span"
+            f"crowdlog: {plan.lines:,} lines erased from {files} files; runs drop the events of that visitor and span"
         ]
     else:
         words = [f"crowdlog: {plan.lines:,} lines in {files} files would be erased, and runs would drop such events:"

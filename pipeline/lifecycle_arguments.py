@@ -60,9 +60,13 @@ def _add_reading(command: Any) -> None:
 
 def _add_whose(command: Any, until: str) -> None:
     command.add_argument(
-        "--address", required=True, action="append", metavar="A",
+        "--address", default=[], action="append", metavar="A",
         help="an address, or an IPv6 network of 56 bits or more; several by giving it again; - reads them, one a line,"
         " from standard input, so that they are in no list of processes and no history",
+    )  # fmt: skip
+    command.add_argument(
+        "--visitor", default=[], action="append", metavar="ID",
+        help="the id that a collector gave a visitor, in formats without addresses (GA4, Plausible, Umami)",
     )  # fmt: skip
     command.add_argument(
         "--from", dest="start", type=moment, metavar="T",

@@ -20,7 +20,9 @@ from transforms.parsers.families import next_header
 from transforms.parsers.reader import LONGEST_LINE
 from transforms.tombstones import Tombstones
 
-LOOKED_AT = frozenset({"client", "forwarded", "time"})  # columns that it takes to know whose a line is, and of when
+LOOKED_AT = frozenset(
+    {"client", "forwarded", "visitor", "time"}
+)  # columns that it takes to know whose a line is, and of when
 
 Take = Callable[[bytes, bytes], None]
 """Is told each line that was found: the header line that counts for it (b"" without one), and its bytes."""
@@ -65,7 +67,7 @@ def pieces(source: Input) -> Iterator[Piece]:
 class Found:
     """What was found in a log: `numbers` of lines, from 1; how many lines it has, and how many could not be looked at.
 
-    `unread` lines are of no format, `addressless` ones of a format without addresses.
+    `unread` lines are of no format, `addressless` ones of a format without what was sought: addresses, or ids of visitors.
     """
 
     source: Input
@@ -119,7 +121,7 @@ class Search:
         if accounts is not None:
             for one in events:
                 accounts.rejected.update(one.accounts.rejected)
-                addressless[0] += 0 if "client" in one.batch.schema.names else one.batch.num_rows
+                addressless[0] += 0 if self.sought.can_find(one.batch) else one.batch.num_rows
         if not any(mask.any() for mask in masks):
             return []
         count = lines.count(b"\n")

@@ -32,7 +32,7 @@ def subject(options: argparse.Namespace, now: int) -> tuple[str, str]:
         tuple(options.inputs), Path(), policy=options.policy, format=options.format, log_date=options.log_date
     )
     policy = chosen_policy(wanted)
-    asked = given(options.address, options.start, options.stop, policy)
+    asked = given(options, policy)
     inputs = find(wanted.inputs)
     formats, names = chosen_formats(wanted, policy, inputs)
     calls.warm()
@@ -109,7 +109,7 @@ def record_of(found: Sequence[Found]) -> dict[str, Any]:
 def closing(found: Sequence[Found], export: Path | None) -> str:
     """What was searched, and what could not be."""
     hits, lines = sum(len(one.numbers) for one in found), sum(one.lines for one in found)
-    words = [f"crowdlog: {hits:,} of {lines:,} lines in {len(found)} files are of that address and span"]
+    words = [f"crowdlog: {hits:,} of {lines:,} lines in {len(found)} files are of that visitor and span"]
     words += [f"  {text}" for text in not_searched(found)]
     if export is not None:
         words.append(f"  exported    {export} (0600): personal data; check whose before you hand it over")
@@ -121,7 +121,7 @@ def not_searched(found: Sequence[Found]) -> Iterator[str]:
     if count := sum(one.unread for one in found):
         yield f"unread      {count:,} lines are of no format or too long: whose they are is not known"
     if count := sum(one.addressless for one in found):
-        yield f"addressless {count:,} lines are of formats without addresses: they name visitors by other means"
+        yield f"not sought  {count:,} lines are of formats without addresses (--visitor), or without ids of visitors"
 
 
 def run(options: argparse.Namespace, now: int) -> int:

@@ -1,8 +1,10 @@
-"""Whose: the addresses and the span that a request of a data subject is about, from the command line."""
+"""Whose: the addresses, ids and the span that a request of a data subject is about, from the command line."""
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from zoneinfo import ZoneInfo
 from schemas.policy import Ip, Policy
 from schemas.trouble import Trouble
 from transforms.addresses import canonical
-from transforms.tombstones import BEGINNING, Network, Tombstone
+from transforms.tombstones import BEGINNING, Network, Tombstone, Visitor
+from transforms.treatments.address import NOBODY
 
 END = 1 << 40  # behind any event, in seconds since the epoch
 WIDEST = 56  # bits of an IPv6 network at least: what one connection has (PRIVACY.md 1.2)
@@ -19,38 +22,47 @@ WIDEST = 56  # bits of an IPv6 network at least: what one connection has (PRIVAC
 
 @dataclass(frozen=True)
 class Whose:
-    """Networks, and the span [start, stop) in seconds since the epoch; `stop` is None where none was asked for."""
+    """Networks and visitors, and the span [start, stop) in seconds since the epoch; `stop` is None where none was asked for."""
 
-    networks: tuple[Network, ...]
+    whom: tuple[Network | Visitor, ...]
     start: int
     stop: int | None
 
     def tombstones(self, key: bytes, stop: int) -> list[Tombstone]:
-        """A tombstone for each network, until `stop` where no other was asked for."""
+        """A tombstone for each, until `stop` where no other was asked for."""
         end = stop if self.stop is None else self.stop
         if self.start >= end:
             raise Trouble("E201", "--from is not before --to")
-        return [Tombstone(one.mark(key), len(one.packed), one.bits, self.start, end) for one in self.networks]
+        return [Tombstone(one.mark(key), one.size, one.bits, self.start, end) for one in self.whom]
 
 
 def whose(
-    addresses: Sequence[str], start: dt.date | None, stop: dt.date | None, policy: Policy, lines: Iterable[str] = ()
+    addresses: Sequence[str],
+    start: dt.date | None,
+    stop: dt.date | None,
+    policy: Policy,
+    lines: Iterable[str] = (),
+    visitors: Sequence[str] = (),
 ) -> Whose:
     """Whom a command line means; `lines` are those of standard input, for `-`. Raises Trouble E201, echoing nothing."""
     texts = [text for one in addresses for text in (lines if one == "-" else [one]) if text.strip()]
-    if not texts:
-        raise Trouble("E201", "--address: no address was given")
-    networks = tuple(dict.fromkeys(network(text, policy.ip) for text in texts))
+    names = [os.fsencode(text) for text in visitors]
+    if not texts and not names:
+        raise Trouble("E201", "neither --address nor --visitor was given")
+    if any(not name or name in NOBODY for name in names):
+        raise Trouble("E201", "--visitor is what collectors write for visitors that they do not know")
+    whom: list[Network | Visitor] = [*(network(text, policy.ip) for text in texts), *map(Visitor, names)]
     return Whose(
-        networks,
+        tuple(dict.fromkeys(whom)),
         BEGINNING if start is None else seconds(start, policy.timezone),
         None if stop is None else behind(stop, policy.timezone),
     )
 
 
-def given(addresses: Sequence[str], start: dt.date | None, stop: dt.date | None, policy: Policy) -> Whose:
-    """As `whose`, with the standard input of this process."""
-    return whose(addresses, start, stop, policy, sys.stdin if "-" in addresses else ())
+def given(options: argparse.Namespace, policy: Policy) -> Whose:
+    """Whom the arguments of a command mean, standard input included."""
+    lines = sys.stdin if "-" in options.address else ()
+    return whose(options.address, options.start, options.stop, policy, lines, options.visitor)
 
 
 def network(text: str, ip: Ip) -> Network:

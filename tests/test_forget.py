@@ -126,6 +126,26 @@ def test_an_objection_is_about_what_is_to_come(output: Path, log: Path, capsys: 
     assert publish(output, later, now=NOW + 40 * 86_400)["skipped"] == {"forgotten": len(HERS)}
 
 
+def test_a_visitor_without_an_address_is_forgotten(
+    tmp_path: Path, output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a format that names visitors by an id, a run drops the events of the id as if they had not been there."""
+    sample = lifecycle.ROOT / "sample_logs" / "ga4" / "input.log"
+    ids = re.findall(r'"user_pseudo_id":"([^"]+)"', sample.read_text())
+    visitor, log = max(sorted(set(ids)), key=ids.count), Path(shutil.copy(sample, tmp_path / "events.jsonl"))
+    asked = ("forget", "--visitor", visitor, "--to", "2026-12-31", log, "--output", output)
+    assert said(capsys, NOW, *asked, "--delete", said(capsys, NOW, *asked)["checksum"])["erased"]
+    others = [line for line in sample.read_text().splitlines() if visitor not in line]
+    assert log.read_text().splitlines() == others
+    now = NOW + 400 * 86_400
+    record = publish(output, sample, now=now)
+    without = publish(tmp_path / "without", log, now=now)
+    assert record["skipped"] == {**without["skipped"], "forgotten": ids.count(visitor)}
+    assert (record["tables"], record["parsed"]) == (without["tables"], len(others))
+    kept = b"".join(everything(output).values())
+    assert visitor.encode() not in kept
+
+
 def test_a_file_of_hers_alone_is_no_trouble(output: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A log of which every event is dropped is read, and nothing is published of it."""
     bury(capsys, output, log)

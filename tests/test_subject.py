@@ -81,6 +81,21 @@ def test_lines_among_rejected_ones_are_found(name: str, place: int) -> None:
             assert found.unread > 0
 
 
+VISITORS = {"ga4": "user_pseudo_id", "umami": "session_id", "plausible": "user_id"}
+
+
+@pytest.mark.parametrize(("name", "key"), VISITORS.items())
+def test_visitors_of_formats_without_addresses(name: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a collector names visitors by an id, --visitor finds them, and an address of the same text does not."""
+    file = expected.SAMPLES / name / "input.log"
+    ids = re.findall(rf'"{key}": ?"?([^",}}]+)', file.read_text())
+    visitor = max(sorted(set(ids)), key=ids.count)
+    result = said(capsys, expected.NOW, "subject", "--visitor", visitor, "--format", name, file)
+    wanted = [n for n, line in enumerate(file.read_text().splitlines(), 1) if visitor in line]
+    assert (result["files"][0]["found"], result["files"][0]["addressless"]) == (wanted, 0)
+    assert len(wanted) > 1
+
+
 @pytest.mark.parametrize("name", sorted(WITHOUT))
 def test_lines_without_addresses_are_told(name: str) -> None:
     """Events of a format without addresses are none's, and how many there were is said."""

@@ -34,10 +34,13 @@ class Network(NamedTuple):
     bits: int
 
     def mark(self, key: bytes) -> str:
-        """Keyed BLAKE2b (RFC 7693) of the network, 256 bits in hex: nothing without the key, nor with it a way back."""
-        state = _state(key)
-        state.update(self.text)
-        return state.hexdigest()
+        """What stands for it in a tombstone."""
+        return _mark(key, self.text)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the address."""
+        return len(self.packed)
 
     @property
     def text(self) -> bytes:
@@ -48,15 +51,39 @@ class Network(NamedTuple):
         return bytes((size, self.bits)) + kept
 
 
+class Visitor(NamedTuple):
+    """The pseudonymous id that a collector gave a visitor, in formats without addresses."""
+
+    name: bytes
+    size: int = 0
+    bits: int = 0
+
+    def mark(self, key: bytes) -> str:
+        """What stands for it in a tombstone."""
+        return _mark(key, self.text)
+
+    @property
+    def text(self) -> bytes:
+        """What is hashed: no text of a network begins so."""
+        return bytes(2) + self.name
+
+
+def _mark(key: bytes, text: bytes) -> str:
+    """Keyed BLAKE2b (RFC 7693), 256 bits in hex: nothing without the key, nor with it a way back."""
+    state = _state(key)
+    state.update(text)
+    return state.hexdigest()
+
+
 def _state(key: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(key=key, digest_size=32, person=b"crowdlog forget")
 
 
 @dataclass(frozen=True)
 class Tombstone:
-    """Events of one network from `start` to before `stop` (seconds since the epoch) are forgotten.
+    """Events of one network or visitor from `start` to before `stop` (seconds since the epoch) are forgotten.
 
-    `mark` stands for the network, `size` is 4 or 16, the bytes of its addresses, `bits` how many of them count.
+    `mark` stands for it; `size` is 4 or 16, the bytes of an address, `bits` how many of them count; both are 0 of a visitor.
     """
 
     mark: str
@@ -67,9 +94,9 @@ class Tombstone:
 
     def __post_init__(self) -> None:
         numbers = (self.size, self.bits, self.start, self.stop)
-        if not all(type(one) is int for one in numbers) or self.size not in (4, 16) or len(self.mark) != 64:
+        if not all(type(one) is int for one in numbers) or self.size not in (0, 4, 16) or len(self.mark) != 64:
             raise ValueError("no tombstone")
-        if not 1 <= self.bits <= self.size * 8 or self.start >= self.stop:
+        if not bool(self.size) <= self.bits <= self.size * 8 or self.start >= self.stop:
             raise ValueError("no network or no span")
 
 
@@ -100,7 +127,7 @@ class Tombstones:
         self._spans: dict[tuple[int, int], dict[bytes, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         for one in stones:
             self._spans[one.size, one.bits][bytes.fromhex(one.mark)].append((one.start, one.stop))
-        self._known: dict[tuple[bytes, bytes | None], list[tuple[int, int]]] = {}
+        self._known: dict[tuple[bytes | None, ...], list[tuple[int, int]]] = {}
 
     @cached_property
     def takes(self) -> tuple[str, ...]:
@@ -117,25 +144,39 @@ class Tombstones:
             span
             for (size, bits), marks in self._spans.items()
             if size == len(address.packed)
-            for span in marks.get(self._mark(Network(address.packed, bits)), ())
+            for span in marks.get(self._digest(Network(address.packed, bits).text), ())
         ]
 
-    def _mark(self, network: Network) -> bytes:
-        """As Network.mark, from a state that has the key already."""
+    def spans_of_visitor(self, name: bytes) -> list[tuple[int, int]]:
+        """The same for an event without an address."""
+        return self._spans[0, 0].get(self._digest(Visitor(name).text), []) if (0, 0) in self._spans else []
+
+    def _digest(self, text: bytes) -> bytes:
+        """As a mark, from a state that has the key already."""
         state = self._state.copy()
-        state.update(network.text)
+        state.update(text)
         return state.digest()
 
+    def can_find(self, batch: pa.RecordBatch) -> bool:
+        """Whether the format has what some of them are about: addresses, or ids of visitors."""
+        if "client" in batch.schema.names:
+            return any(size for size, _ in self._spans)
+        return "visitor" in batch.schema.names and (0, 0) in self._spans
+
     def found(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-        """bool[rows]: whether each event is one of them; of formats without addresses none is."""
+        """bool[rows]: whether each event is one of them, by its address, or its visitor where the format has none."""
         source = Source(batch)
         mask = np.zeros(source.rows, np.bool_)
-        if not source.has("client"):
+        if not self.can_find(batch):
             return mask
         if len(self._known) > _MEMO:
             self._known.clear()
-        distinct = source.distinct(self.takes, 0)
-        spans = [self._remembered(client or b"", *rest) for _, client, *rest in distinct.rows(source)]
+        if source.has("client"):
+            distinct = source.distinct(self.takes, 0)
+            spans = [self._remembered(client or b"", *rest) for _, client, *rest in distinct.rows(source)]
+        else:
+            distinct = source.distinct(("visitor",), 0)
+            spans = [self.spans_of_visitor(visitor or b"") for _, visitor in distinct.rows(source)]
         rows = np.flatnonzero(np.array([bool(one) for one in spans], np.bool_)[distinct.ids])
         times = batch["time"].to_numpy()[rows].tolist()
         for row, time in zip(rows.tolist(), times, strict=True):

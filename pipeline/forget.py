@@ -19,6 +19,7 @@ from pipeline.chosen import chosen_clock, chosen_formats, chosen_policy
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, create_once, make_folder, sweep
 from pipeline.options import Wanted
 from pipeline.rewrite import is_open, real, remove_lines
+from pipeline.rewrite import sweep as sweep_beside
 from pipeline.search import Found, Search
 from pipeline.source import digest, find
 from pipeline.subject import not_searched, ranges, record_of
@@ -71,7 +72,10 @@ def forget(options: argparse.Namespace, now: int) -> tuple[Plan, bool]:
             )
         bury(root, key, asked, now)
         for one in plan.found:
-            remove_lines(one.source, one.numbers)
+            if one.numbers:
+                remove_lines(one.source, one.numbers)
+            else:
+                sweep_beside(real(one.source))
     return plan, True
 
 

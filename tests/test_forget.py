@@ -302,6 +302,17 @@ def found_nothing(source: Input) -> Any:
     return Search(Policy(), load.formats(), NOW, Tombstones(bytes(32), [], Ip())).file(source, "combined")
 
 
+def test_logs_without_her_lines_are_not_touched(
+    tmp_path: Path, output: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log in which nothing was found is the same file afterwards."""
+    other = lifecycle.write(tmp_path / "logs" / "other.log", OTHERS)
+    before = other.stat()
+    erase(capsys, output, log, other)
+    assert (other.stat().st_ino, other.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert read(log) == OTHERS
+
+
 def test_other_bytes_stay_as_they_are(tmp_path: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Lines that nobody can read, bytes that are no text, and a missing last newline are copied as they are."""
     hers, other = HERS[0].encode(), OTHERS[0].encode()

@@ -63,7 +63,7 @@ AUDITED := ../shared/data/logs/elastic_apache/access.log
 
 audit: $(VENV)/.test ## attack the releases of sample_logs/, of a generated month, and of a real log where it is there; fails on a leak
 	@rm -rf out/audit
-	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --quiet
+	$(BIN)/crowdlog run $(SAMPLES) --policy sample_logs/crowdlog.toml --geo-db sample_logs/test-country.mmdb --output out/audit/samples --profile internal --profile partner --quiet
 	@test ! -f $(AUDITED) || $(BIN)/crowdlog run $(AUDITED) --output out/audit/real --partial --quiet
 	@status=0; \
 	$(BIN)/crowdlog audit out/audit/samples --raw $(SAMPLES) --planted sample_logs/planted.json || status=$$?; \

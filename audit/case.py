@@ -19,7 +19,8 @@ from audit.thrift import Unreadable
 from schemas import load
 from schemas.trouble import Trouble
 
-RELEASES = ("release", "release-partner")
+FOLDERS = {"internal": "release", "partner": "release-partner"}  # by profile
+RELEASES = tuple(FOLDERS.values())
 ROUNDED = {"release-partner": 10}  # folders whose measures are rounded down, and to multiples of what
 AUDITS = ("internal", "audits")
 K = 10  # where no manifest says it
@@ -94,7 +95,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Case:
-    """A published folder, and what else the operator has handed over; None or empty is what nobody gave."""
+    """A published folder, and what else the operator has handed over; None or empty is what nobody gave.
+
+    `folders` are the releases to attack: one alone is attacked as whoever was given no other has it.
+    """
 
     root: Path
     raw: Raw | None = None
@@ -104,21 +108,22 @@ class Case:
     key: bytes | None = None
     sensitive: tuple[str, ...] = ()
     notes: dict[str, int] = field(default_factory=dict)
+    folders: tuple[str, ...] = RELEASES
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Every published file, decoded. Raises Trouble E303 for one that cannot be read to its end."""
-        return tuple(part for name in RELEASES for part in _parts(self.root, self.root / name))
+        return tuple(part for name in self.folders for part in _parts(self.root, self.root / name))
 
     @cached_property
     def manifests(self) -> dict[str, Any]:
         """{release folder: its manifest}, {} for one that has none."""
-        return {name: _manifest(self.root / name) for name in RELEASES if (self.root / name).is_dir()}
+        return {name: _manifest(self.root / name) for name in self.folders if (self.root / name).is_dir()}
 
     @cached_property
     def releases(self) -> dict[str, str]:
         """{release folder: sha256 of its manifest}: which release was attacked."""
-        files = {name: self.root / name / "manifest.json" for name in RELEASES}
+        files = {name: self.root / name / "manifest.json" for name in self.folders}
         return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
 
     @cached_property
@@ -134,13 +139,16 @@ class Case:
         return found
 
     @cached_property
-    def withheld(self) -> dict[tuple[str, str, str, str], int]:
-        """Hits that were withheld of each period (site, table, grain, first day), as the ledger says."""
-        found: dict[tuple[str, str, str, str], int] = {}
+    def withheld(self) -> dict[tuple[str, str, str, str, str], int]:
+        """Hits that were withheld of each period (release folder, site, table, grain, first day), as the ledger says."""
+        found: dict[tuple[str, str, str, str, str], int] = {}
         for file in sorted((self.root / "internal" / "ledger").glob("*.json")):
-            for one in _json(file).get("periods") or ():
-                site, table, grain, date = (str(one.get(name)) for name in ("site", "table", "grain", "date"))
-                found[site, table, grain, date] = int(one.get("withheld", 0))
+            commit = _json(file)
+            by_profile = {str(commit.get("profile")): commit, **(commit.get("beside") or {})}
+            for profile, own in by_profile.items():
+                for one in own.get("periods") or ():
+                    site, table, grain, date = (str(one.get(name)) for name in ("site", "table", "grain", "date"))
+                    found[FOLDERS.get(profile, ""), site, table, grain, date] = int(one.get("withheld", 0))
         return found
 
     def everywhere(self) -> Iterator[tuple[str, bytes]]:
@@ -153,9 +161,11 @@ class Case:
             yield f"{part.place} (unpacked)", b"\0".join(page for column in part.file.columns for page in column.pages)
 
     def disk(self) -> list[Path]:
-        """All files below the folder but earlier audits, and below whatever else was given to look at."""
+        """All files below the folder but earlier audits (of a release alone, its own), and of what else is to be looked at."""
         audits = self.root.joinpath(*AUDITS)
-        mine = [path for path in sorted(self.root.rglob("*")) if path.is_file() and audits not in path.parents]
+        tops = [self.root] if self.folders == RELEASES else [self.root / name for name in self.folders]
+        below = sorted(path for top in tops for path in top.rglob("*"))
+        mine = [path for path in below if path.is_file() and audits not in path.parents]
         more = [path for place in self.look for path in ([place] if place.is_file() else sorted(place.rglob("*")))]
         return mine + [path for path in more if path.is_file()]
 

@@ -18,7 +18,7 @@ def longer(case: Case, complete: Mapping[str, str]) -> Iterator[Evidence]:
     withheld = case.withheld
     days = {(_folder(part), part.table, part.site, part.date): part for part in case.parts if part.grain == "day"}
     for part in case.parts:
-        if part.grain == "day" or _folder(part) in ROUNDED or withheld.get(part.period, 0) >= part.k:
+        if part.grain == "day" or _folder(part) in ROUNDED or withheld.get((_folder(part), *part.period), 0) >= part.k:
             continue
         if part.table in complete:
             kind = complete[part.table]

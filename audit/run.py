@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from audit import attacks
-from audit.case import AUDITS, RELEASES, Case, Tried
+from audit.case import AUDITS, FOLDERS, RELEASES, Case, Tried
 from audit.raw import read
 from schemas.trouble import Trouble
 
@@ -34,18 +34,19 @@ def entries() -> list[ModuleType]:
 def case_of(options: Mapping[str, Any]) -> Case:
     """What the command line gives. Raises Trouble E201, E301, E302 or E303."""
     root = Path(options["folder"])
-    if not any((root / name).is_dir() for name in RELEASES):
-        raise Trouble("E301", "DIR has no folder `release`: nothing was published there")
+    folders = (FOLDERS[options["profile"]],) if options.get("profile") else RELEASES
+    if not any((root / name).is_dir() for name in folders):
+        raise Trouble("E301", f"DIR has no folder `{folders[0]}`: nothing was published there")
     again = Path(options["again"]) if options.get("again") else None
-    if again and not any((again / name).is_dir() for name in RELEASES):
-        raise Trouble("E301", "--again: no folder `release` in it")
+    if again and not any((again / name).is_dir() for name in folders):
+        raise Trouble("E301", f"--again: no folder `{folders[0]}` in it")
     look = tuple(Path(one) for one in options.get("look") or ())
     if not all(path.exists() for path in look):
         raise Trouble("E301", "--look: a path is not there")
     key = _key(options["key"]) if options.get("key") else None
     planted = tuple(_planted(options["planted"])) if options.get("planted") else ()
     raw = read(options["raw"]) if options.get("raw") else None
-    case = Case(root, raw, again, look, planted, key, tuple(options.get("sensitive") or ()))
+    case = Case(root, raw, again, look, planted, key, tuple(options.get("sensitive") or ()), folders=folders)
     if not case.parts:
         raise Trouble("E301", "DIR holds no published file")
     return case

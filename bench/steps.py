@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import publish
-from pipeline.chosen import chosen_database, chosen_policy
+from pipeline.chosen import chosen_database, chosen_policy, chosen_profiles
 from pipeline.entry import Period
 from pipeline.options import Wanted, engine
 from pipeline.run import prepare, provenance
@@ -66,8 +66,9 @@ def publish_nights(wanted: Wanted, nights: int) -> None:
         date = dt.date(2000, 1, 1) + dt.timedelta(days=night)
         tables = [Period(site.name, table.name, "day", date, 0, 0, 0, False)
                   for site in policy.all_sites for table in load.trends().tables]  # fmt: skip
-        publish.commit(wanted.output, [], run_id=f"20000101T000000Z-{night:08x}", profile=wanted.profile,
-                       committed=date.isoformat(), provenance=by, files_read=[], silent=tables)  # fmt: skip
+        nightly = [publish.Publication(profile, by, [], tables) for profile in chosen_profiles(wanted, policy)]
+        publish.commit(wanted.output, nightly, run_id=f"20000101T000000Z-{night:08x}", committed=date.isoformat(),
+                       files_read=[])  # fmt: skip
 
 
 def measure(wanted: Wanted, nights: int) -> tuple[dict[str, float], int]:
@@ -100,7 +101,7 @@ def measure(wanted: Wanted, nights: int) -> tuple[dict[str, float], int]:
             number = int(sealed.number)
             held[number] = clock.of("Merge", merge.add_input, held[number], sealed.content)
     whole = {number: clock.of("Merge", merge.extract_output, one) for number, one in held.items()}
-    guard = GuardSite(job.policy, job.trends, job.calendar, key, 1)
+    guard = GuardSite(job.policy, job.trends, job.terms, key)
     accounts = whole.pop(job.sites * job.shares)
     lines = 0
     for site in range(job.sites):
@@ -117,10 +118,11 @@ def main() -> None:
     options.add_argument("log", nargs="+")
     options.add_argument("--rounds", type=int, default=2, help="the last round is shown: the first one warms up")
     options.add_argument("--history", type=int, default=0, help="nights that the ledger has already")
+    options.add_argument("--profile", dest="profiles", action="append", default=[], help="as for crowdlog run")
     given = options.parse_args()
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(prefix="crowdlog-steps-") as folder:
-            wanted = Wanted(inputs=tuple(given.log), output=Path(folder), partial=True, quiet=True)
+            wanted = Wanted(tuple(given.log), Path(folder), profiles=tuple(given.profiles), partial=True, quiet=True)
             spent, lines = measure(wanted, given.history)
     total = sum(spent.values())
     print("| stage | ns a line | share |\n|---|---:|---:|")

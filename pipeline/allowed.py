@@ -11,6 +11,7 @@ from typing import Any
 from schemas import load
 from schemas.load import DeclarationError, Format
 from schemas.policy import Policy, Site, read_policy
+from schemas.profiles import profiles
 from schemas.routes import PATH, Kind
 from schemas.site import Preset, read_preset
 from schemas.trouble import Trouble
@@ -69,6 +70,7 @@ def policy_record(policy: Policy) -> dict[str, Any]:
     """What may be published by site, as data: k, tables by grain, routes with their parameters, what is denied and why."""
     return {
         "k": policy.k,
+        "profiles": {name: max(policy.k, profiles()[name].k) for name in policy.profiles},
         "digest": policy.digest,
         "geo": policy.geo.level,
         "visitors": policy.ip.treatment,
@@ -120,6 +122,7 @@ def shown(parameters: Mapping[str, Kind]) -> dict[str, str]:
 def policy_lines(record: Mapping[str, Any]) -> Iterator[str]:
     """The record of a policy as lines for a person."""
     yield f"Every row stands for at least {record['k']} neighbourhoods (IPv4 /24, IPv6 /48); places are countries."
+    yield f"Releases: {', '.join(f'{name} (k = {k})' for name, k in record['profiles'].items())}."
     yield "What stands in a slot ({int}, {slug}, {*}, …) is never published; a parameter that is not named is gone, name and all."
     bare = [site for site in record["sites"] if not (site["routes"] or site["parameters"] or site["denied"])]
     for site in record["sites"]:

@@ -31,6 +31,7 @@ examples:
   crowdlog run old.log --output /tmp/look --preview
   crowdlog run access.log --output out --format '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
   crowdlog run 'logs/*.gz' --output out --workers 2 -- --chunk_bytes=33554432
+  crowdlog run access.log --output out --profile internal --profile partner
 """
 
 
@@ -49,6 +50,7 @@ AUDIT_EXAMPLES = """\
 examples:
   crowdlog audit /srv/trends
   crowdlog audit /srv/trends --raw '/var/log/nginx/access.log*'
+  crowdlog audit /srv/trends --profile partner --raw '/var/log/nginx/access.log*'
 """
 
 COMMITMENTS_EXAMPLES = """\
@@ -100,8 +102,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     run.add_argument("--site", metavar="NAME", help="all lines are of this site")
     run.add_argument(
-        "--profile", choices=("internal", "partner"), default="internal", help="for whom (default: internal)"
-    )
+        "--profile", dest="profiles", choices=("internal", "partner"), action="append",
+        help="for whom; may be given twice: both releases from one reading (default: as the policy says, internal)",
+    )  # fmt: skip
     run.add_argument(
         "--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's"
     )
@@ -227,6 +230,9 @@ def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
         epilog=AUDIT_EXAMPLES + "\n" + EXITS, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     audit.add_argument("folder", metavar="DIR", help="what `crowdlog run --output` was given")
+    audit.add_argument(
+        "--profile", choices=("internal", "partner"), help="its release alone, as those have it who were given no other"
+    )
     audit.add_argument("--raw", nargs="+", metavar="INPUT", help="the raw logs behind it: what the worst insider holds")
     audit.add_argument("--again", metavar="DIR", help="the output of a second run over the same logs, to be equal")
     audit.add_argument("--look", nargs="+", metavar="PATH", help="more to hunt in: captured stderr, temporary folders")

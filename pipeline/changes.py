@@ -100,6 +100,12 @@ def _retention(site: Site, key: str, old: Any, new: Any) -> Iterator[Change]:
             yield Change("", f"retention.{name}", name, ALTERS, f"kept for {other}, not {one}", one, other)
 
 
+def _profiles(site: Site, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:
+    for name in sorted({*old} ^ {*new}):
+        effect, said = (REVEALS, "is made too") if name in new else (HIDES, "is not made any more")
+        yield Change("", key, name, effect, f"the {name} release {said}", name in old, name in new)
+
+
 def _elsewhere(*_: Any) -> Iterator[Change]:
     """What is told of each site, or of what it comes to."""
     return iter(())
@@ -107,7 +113,7 @@ def _elsewhere(*_: Any) -> Iterator[Change]:
 
 _WHOLE: dict[str, Tell] = {
     "k": _k, "ip": _ip, "format": _formats, "formats": _formats, "retention": _retention,
-    "timezone": _elsewhere, "sites": _elsewhere,
+    "profiles": _profiles,    "timezone": _elsewhere, "sites": _elsewhere,
 }  # fmt: skip
 
 

@@ -119,8 +119,12 @@ def totals(records: Records) -> Checked:
         if record is None:
             gone += 1
             continue
+        mine = [one for one in conservation.by_profile(record) if one.get("profile") == entry.profile]
+        if not mine:
+            faults.append(f"run {entry.run_id}: its record is not of the profile {entry.profile}")
+            continue
         try:
-            conservation.check(record, written)
+            conservation.check(mine[0], written)
         except Trouble as trouble:
             faults.append(f"run {entry.run_id}: {trouble.message}")
     if gone and not faults:
@@ -183,12 +187,14 @@ def partner(records: Records) -> Checked:
 
 
 def partner_audit(records: Records) -> Checked:
-    """The last audit attacked the partner release, as it is now, and found nothing in it, whatever it found elsewhere."""
-    folder, audit = FOLDERS["partner"], records.audit
+    """The last audit of the partner release was of it as it is now, and found nothing in it, whatever it found elsewhere."""
+    folder = FOLDERS["partner"]
     if folder not in records.folders:
         return MISSING, f"there is no {folder} to attack"
-    if audit is None or audit.get("releases") != records.releases or records.changed:
-        return MISSING, "it was not audited as it is now: crowdlog audit DIR"
+    audit = records.audit_of(folder)
+    changed = any(place.startswith(f"{folder}/") for place in records.changed)
+    if audit is None or audit["releases"][folder] != records.releases.get(folder) or changed:
+        return MISSING, "it was not audited as it is now: crowdlog audit DIR --profile partner"
     results = {one["id"]: one["result"] for one in audit["attacks"]}
     faults = [
         f"{one['id']} succeeded at {len(there)} places"

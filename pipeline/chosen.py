@@ -11,7 +11,7 @@ from pipeline.source import Input, head
 from schemas import load
 from schemas.load import DeclarationError, Format
 from schemas.policy import K_FLOOR, Policy, read_policy
-from schemas.profiles import profiles
+from schemas.profiles import NAMES
 from schemas.trouble import Trouble
 from transforms.geography import Countries, GeographyError
 from transforms.parsers.detect import detect
@@ -25,13 +25,17 @@ def chosen_policy(wanted: Wanted) -> Policy:
     """The policy with what the command line adds. Raises Trouble E202."""
     try:
         policy = read_policy(wanted.policy)
-        policy = replace(policy, k=max(policy.k, profiles()[wanted.profile].k))
         if wanted.k is not None:
             load.expect("--k", "K", wanted.k, f"a whole number of at least {K_FLOOR}", wanted.k >= K_FLOOR)
             policy = replace(policy, k=max(policy.k, wanted.k))
         return policy.with_site(wanted.site) if wanted.site else policy
     except DeclarationError as error:
         raise Trouble("E202", str(error)) from None
+
+
+def chosen_profiles(wanted: Wanted, policy: Policy) -> tuple[str, ...]:
+    """For whom this run publishes: what the command line says wins."""
+    return tuple(name for name in NAMES if name in (wanted.profiles or policy.profiles))
 
 
 def chosen_database(wanted: Wanted) -> Countries:

@@ -97,7 +97,8 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     from pipeline.summary import summary
 
     given = {key: value for key, value in vars(options).items() if key != "command"}
-    outcome = run(Wanted(**{**given, "inputs": tuple(options.inputs), "beam": beam}))
+    given |= {"inputs": tuple(options.inputs), "profiles": tuple(options.profiles or ()), "beam": beam}
+    outcome = run(Wanted(**given))
     if not options.quiet:
         print(summary(outcome, options.output), file=sys.stderr)
     if options.json:

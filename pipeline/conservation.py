@@ -10,6 +10,11 @@ from schemas.trouble import Trouble
 FATES = ("not_applicable", "published_before", "open", "partial", "eligible")
 
 
+def by_profile(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The record of a run as it would be for each of its profiles alone: the first one's, then those beside it."""
+    return [record, *({**record, **own} for own in record.get("beside", {}).values())]
+
+
 def check(record: Mapping[str, Any], written: Mapping[str, int]) -> None:
     """Refuse a record (the content of run.json) that does not add up. Raises Trouble E406 with both numbers.
 

@@ -20,7 +20,7 @@ from pipeline.sink import Staged
 from schemas.stages import Accounts
 from schemas.trouble import Trouble, only_codes
 from transforms import accounts as accounting
-from transforms.guard import SiteRelease
+from transforms.guard import SiteRelease, Terms
 from transforms.periods import as_date
 
 TOGETHER = 0  # the one key under which all sites meet
@@ -41,21 +41,25 @@ class StageSite(beam.DoFn):
     """Writes one site's tables to the staging folder; the same bytes whenever a bundle is replayed."""
 
     def __init__(self, job: Job) -> None:
-        self.root, self.run_id, self.folder = job.root, job.run_id, job.folder
-        self.first_site = job.policy.all_sites[0].name
+        self.root, self.run_id = job.root, job.run_id
+        self.folders = {one.profile: job.folder(one.profile) for one in job.terms}
+        self.first = job.policy.all_sites[0].name, job.terms[0].profile
 
     def process(self, site: tuple[SiteRelease, Accounts]) -> Iterable[tuple[int, bytes]]:
         released, accounts = site
+        own = released.site, released.profile
         with only_codes():
-            staged = [sink.stage(Path(self.root), self.run_id, self.folder, one) for one in released.released]
+            folder = self.folders[released.profile]
+            staged = [sink.stage(Path(self.root), self.run_id, folder, one) for one in released.released]
             record = {
                 "site": released.site,
+                "profile": released.profile,
                 "counts": released.counts,
                 "periods": released.periods,
                 "missing": released.missing,
                 "staged": [{**asdict(one), "date": one.date.isoformat()} for one in staged],
                 # every site has been told the same accounts: one of them passes them on
-                "accounts": accounting.to_bytes(accounts).decode() if released.site == self.first_site else None,
+                "accounts": accounting.to_bytes(accounts).decode() if own == self.first else None,
             }
             yield TOGETHER, json.dumps(record).encode()
 
@@ -95,9 +99,11 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
     root = Path(job.root)
     if not committed(root, job.run_id):
         record = describe(job, sites, accounts)
-        staged = [
-            Staged(**{**one, "date": dt.date.fromisoformat(one["date"])}) for site in sites for one in site["staged"]
-        ]
+        staged: dict[str, list[Staged]] = {one.profile: [] for one in job.terms}
+        for site in sites:
+            staged[site["profile"]] += [
+                Staged(**one | {"date": dt.date.fromisoformat(one["date"])}) for one in site["staged"]
+            ]
         publish.write_run(root, job.run_id, record)  # before the commit: behind it nothing may be missing
         try:
             check(job, record, staged)
@@ -108,21 +114,29 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
     return sum(len(site["periods"]) for site in sites)
 
 
-def _commit(root: Path, job: Job, record: dict[str, Any], staged: list[Staged], accounts: Accounts) -> None:
-    """Publish, or show, what was staged."""
+def _commit(root: Path, job: Job, record: dict[str, Any], staged: dict[str, list[Staged]], accounts: Accounts) -> None:
+    """Publish, or show, what was staged; a profile that has decided nothing is in no entry."""
     if job.preview:
-        publish.preview(root, job.run_id, staged)
-    elif record["periods"]:
+        publish.preview(root, job.run_id, [one for tables in staged.values() for one in tables])
+        return
+    publications = [
+        publish.Publication(
+            profile=view["profile"],
+            provenance=job.provenance[view["profile"]],
+            staged=staged[view["profile"]],
+            silent=[silent(period) for period in view["periods"] if not period["cells"]],
+        )
+        for view in conservation.by_profile(record)
+        if view["periods"]
+    ]
+    if publications:
         publish.commit(
             root,
-            staged,
+            publications,
             run_id=job.run_id,
-            profile=job.profile,
             committed=job.committed,
-            provenance=job.provenance,
             files_read=files_read(job, accounts),
             files_skipped=job.skipped,
-            silent=[silent(period) for period in record["periods"] if not period["cells"]],
             zones={site.name: site.timezone for site in job.policy.all_sites},
         )
 
@@ -133,17 +147,18 @@ def silent(period: dict[str, Any]) -> Period:
     return Period(period["site"], period["table"], period["grain"], date, 0, 0, 0, period["partial"])
 
 
-def check(job: Job, record: dict[str, Any], staged: list[Staged]) -> None:
+def check(job: Job, record: dict[str, Any], staged: dict[str, list[Staged]]) -> None:
     """Refuse what does not add up, and a log of which too little could be read."""
     for source in job.inputs:
         if source.inode is not None and moved(source):
             raise Trouble(
                 "E303", f"{source.path} was rotated or cut while it was read: run again; nothing was published"
             )
-    written: Counter[str] = Counter()
-    for one in staged:
-        written[one.table] += one.events
-    conservation.check(record, written)
+    for view in conservation.by_profile(record):
+        written: Counter[str] = Counter()
+        for one in staged[view["profile"]]:
+            written[one.table] += one.events
+        conservation.check(view, written)
     shapes = f"their shapes are in {job.root}/internal/runs/{job.run_id}/run.json"
     refuse_rejects(record["parsed"], record["rejected"], job.max_reject_rate, f"; nothing was published, {shapes}")
 
@@ -183,24 +198,11 @@ def detail(periods: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[str, Any]:
     """The content of run.json (DESIGN.md 4.2): exact counts, for the house alone."""
-    tables = {}
-    for table in job.trends.tables:
-        counts = Counter[str]()
-        for site in sites:
-            counts.update(site["counts"].get(table.name, {}))
-        tables[table.name] = {"not_applicable": accounts.not_applicable[table.name], **counts}
-        if repeated := accounts.repeated[table.name]:
-            tables[table.name]["repeated"] = repeated
-    found: Counter[tuple[str, dt.date]] = Counter()
-    for (_, name, day), count in accounts.days.items():
-        found[(name, as_date(day))] += count
     ledger = Ledger.load(Path(job.root))
+    first, *beside = (describe_profile(job, terms, ledger, sites, accounts) for terms in job.terms)
     return {
         "run": job.run_id,
-        "profile": job.profile,
         "preview": job.preview,
-        "k": job.policy.k,
-        "policy": job.policy.digest,
         "lines": accounts.lines,
         "skipped": dict(sorted(accounts.skipped.items())),
         "parsed": accounts.parsed,
@@ -208,15 +210,41 @@ def describe(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> dict[
         "noted": dict(sorted(accounts.noted.items())),
         "files": len(job.inputs),
         "files_skipped": len(job.skipped) + job.repeated,
-        "late": ledger.late(job.profile, found, job.skipped),
-        "tables": tables,
-        "detail": detail([period for site in sites for period in site["periods"]]),
-        "periods": [period for site in sites for period in site["periods"]],
-        "missing": {site["site"]: site["missing"] for site in sites if site["missing"]},
+        **first,
+        "beside": {one["profile"]: one for one in beside},
         "shapes": [
             {"reason": reason, "shape": shape, "lines": count}
             for (reason, shape), count in sorted(accounts.shapes.items(), key=lambda item: (-item[1], item[0]))[
                 : accounting.SHAPES
             ]
         ],
+    }
+
+
+def describe_profile(
+    job: Job, terms: Terms, ledger: Ledger, sites: list[dict[str, Any]], accounts: Accounts
+) -> dict[str, Any]:
+    """What run.json says of one profile."""
+    mine = [site for site in sites if site["profile"] == terms.profile]
+    tables = {}
+    for table in terms.trends.tables:
+        counts = Counter[str]()
+        for site in mine:
+            counts.update(site["counts"].get(table.name, {}))
+        tables[table.name] = {"not_applicable": accounts.not_applicable[table.name], **counts}
+        if repeated := accounts.repeated[table.name]:
+            tables[table.name]["repeated"] = repeated
+    found: Counter[tuple[str, dt.date]] = Counter()
+    for (_, name, day), count in accounts.days.items():
+        found[(name, as_date(day))] += count
+    periods = [period for site in mine for period in site["periods"]]
+    return {
+        "profile": terms.profile,
+        "k": terms.k,
+        "policy": job.provenance[terms.profile].policy_digest,
+        "late": ledger.late(terms.profile, found, job.skipped),
+        "tables": tables,
+        "detail": detail(periods),
+        "periods": periods,
+        "missing": {site["site"]: site["missing"] for site in mine if site["missing"]},
     }

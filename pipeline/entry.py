@@ -1,4 +1,4 @@
-"""A ledger entry: what one commit published and what it had read, as types and as JSON bytes."""
+"""Ledger entries: what one commit published and what it had read, as types and as JSON bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from schemas.load import GRAINS
@@ -15,6 +15,8 @@ from transforms.periods import as_day, span
 
 FOLDERS = {"internal": "release", "partner": "release-partner"}  # where each profile publishes
 GENESIS = "0" * 64  # what the first entry has for the digest of the one before it
+
+OWN = ("provenance", "periods", "files")  # what each profile of a commit has for itself
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 TABLE = re.compile(r"[a-z0-9_]+")
@@ -91,11 +93,12 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Entry:
-    """One commit. `previous` is the sha256 of the bytes of the entry before it, `committed` an ISO 8601 time.
+    """What one commit published for one profile; those of one commit are one file, and differ in what is `OWN`.
 
-    `files_skipped` are the digests of input files that earlier entries list as read and that this run did not read;
-    `zones` the time zone of each site. An entry of a deletion publishes nothing: `retired` are the places below DIR of
-    published files that go, `erased` the digests of raw logs.
+    `previous` is the sha256 of the bytes of the commit before it, `committed` an ISO 8601 time. `files_skipped` are the
+    digests of input files that earlier entries list as read and that this run did not read; `zones` the time zone of
+    each site. An entry of a deletion publishes nothing: `retired` are the places below DIR of published files that go,
+    `erased` the digests of raw logs.
     """
 
     number: int
@@ -124,41 +127,63 @@ class Entry:
         return FOLDERS[self.profile]
 
 
-def to_bytes(entry: Entry) -> bytes:
-    """The entry as JSON with the sha256 of the rest of it, the same bytes for the same entry."""
+def to_bytes(entry: Entry, *beside: Entry) -> bytes:
+    """A commit as JSON with the sha256 of the rest of it, the same bytes for the same entries.
+
+    `beside` are those of its other profiles. Raises ValueError where they are not of the same commit.
+    """
     data = asdict(entry)
+    if beside:
+        data["beside"] = {one.profile: {name: asdict(one)[name] for name in OWN} for one in beside}
+        if entry.profile in data["beside"] or any(replace(entry, **_own(one)) != one for one in beside):
+            raise ValueError("not two profiles of one commit")
     for file in data["files_read"]:
         file["days"] = {site: {date.isoformat(): n for date, n in days.items()} for site, days in file["days"].items()}
     return _render({**data, "sha256": hashlib.sha256(_render(data)).hexdigest()})
+
+
+def _own(entry: Entry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in ("profile", *OWN)}
 
 
 def _render(data: Mapping[str, Any]) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True, default=dt.date.isoformat) + "\n").encode()
 
 
-def from_bytes(content: bytes) -> Entry:
-    """The entry in these bytes. Raises ValueError, KeyError, TypeError or AttributeError when they are not one.
+def from_bytes(content: bytes) -> tuple[Entry, ...]:
+    """The entries of the commit in these bytes. Raises ValueError, KeyError, TypeError or AttributeError when it is none.
 
-    The chain of digests says nothing yet of the last entry; its own digest does.
+    The chain of digests says nothing yet of the last commit; its own digest does.
     """
     data = json.loads(content)
     if data.pop("sha256") != hashlib.sha256(_render(data)).hexdigest():
         raise ValueError("not the bytes that were written")
-    return Entry(
+    entry = Entry(
         number=_whole(data["number"]),
         previous=_text(data["previous"]),
-        profile=_text(data["profile"]),
         run_id=_text(data["run_id"]),
         committed=_text(data["committed"]),
-        provenance=Provenance(**data["provenance"]),
         files_read=tuple(_file_read(file) for file in data["files_read"]),
         files_skipped=tuple(_text(digest) for digest in data["files_skipped"]),
-        periods=tuple(Period(**{**one, "date": dt.date.fromisoformat(one["date"])}) for one in data["periods"]),
-        files=tuple(PublishedFile(**file) for file in data["files"]),
         zones={_text(site): _text(zone) for site, zone in data["zones"].items()},
         retired=tuple(_text(place) for place in data.get("retired", ())),
         erased=tuple(_text(digest) for digest in data.get("erased", ())),
+        **_published(_text(data["profile"]), data),
     )
+    beside = data.get("beside", {})
+    if entry.profile in beside:
+        raise ValueError("a commit has a profile twice")
+    return (entry, *(replace(entry, **_published(profile, own)) for profile, own in beside.items()))
+
+
+def _published(profile: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a commit has for one profile."""
+    return {
+        "profile": profile,
+        "provenance": Provenance(**data["provenance"]),
+        "periods": tuple(Period(**{**one, "date": dt.date.fromisoformat(one["date"])}) for one in data["periods"]),
+        "files": tuple(PublishedFile(**file) for file in data["files"]),
+    }
 
 
 def _file_read(data: Mapping[str, Any]) -> FileRead:

@@ -37,7 +37,7 @@ def flow(
         )
         | "Merge" >> Merge(key, job.shares)  # (number, sealed tally), one a number
         | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
-        | "Guard" >> Guard(job.policy, job.trends, job.calendar, key, job.rounding)  # Released: k neighbourhoods a row
+        | "Guard" >> Guard(job.policy, job.trends, job.terms, key)  # Released of each profile: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
         | "Publish" >> Publish(job)  # one commit
     )

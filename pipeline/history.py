@@ -71,4 +71,4 @@ def words(one: dict[str, Any]) -> Iterator[str]:
 
 def closing(ledger: Ledger) -> str:
     """How long the chain is, and its end."""
-    return f"{len(ledger.entries)} entries, each with the sha256 of the one before it; the last is {ledger.tail[:12]}"
+    return f"{ledger.commits} commits, each with the sha256 of the one before it; the last is {ledger.tail[:12]}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.entry import FOLDERS, Provenance
+from pipeline.sink import PREVIEW
 from schemas.load import Fields, Format, Trends
 from schemas.policy import Policy
-from schemas.profiles import profiles
 from schemas.stages import Range
 from transforms.forgotten import Forgotten
-from transforms.guard import Calendar
+from transforms.guard import Terms
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,12 @@ class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
     that are not; `repeated` counts files with the bytes of another; `assigned` is a digest of what assigns an event to
     a site and a day; `written` by when the lines were written, for those whose time says no year (seconds since the epoch);
+    `trends` the tables that some profile has, `terms` those of each profile, and `provenance` by what it publishes;
     `forgotten` whose events are dropped.
     """
 
     root: str
     run_id: str
-    profile: str
     preview: bool
     committed: str
     policy: Policy
@@ -51,19 +52,15 @@ class Job:
     formats: dict[str, Format]
     shares: int
     chunk_bytes: int
-    calendar: Calendar
-    provenance: Provenance
+    terms: tuple[Terms, ...]
+    provenance: Mapping[str, Provenance]
     forgotten: Forgotten
 
-    @property
-    def folder(self) -> str:
-        """The folder that is published to."""
-        return "preview" if self.preview else FOLDERS[self.profile]
-
-    @property
-    def rounding(self) -> int:
-        """Of what published measures are multiples."""
-        return profiles()[self.profile].rounded
+    def folder(self, profile: str) -> str:
+        """The folder that a profile is published to; of a preview, the first one's holds that of the other."""
+        if not self.preview:
+            return FOLDERS[profile]
+        return PREVIEW if profile == self.terms[0].profile else f"{PREVIEW}/{profile}"
 
     @property
     def sites(self) -> int:

@@ -23,7 +23,7 @@ SiteDay = tuple[str, dt.date]
 
 @dataclass(frozen=True)
 class Ledger:
-    """All entries, in order, and the sha256 of the last one's bytes. Everything it answers is for one profile."""
+    """All entries, in order, and the sha256 of the last commit's bytes. Everything it answers is for one profile."""
 
     entries: tuple[Entry, ...] = ()
     tail: str = GENESIS
@@ -39,30 +39,36 @@ class Ledger:
                 raise Trouble("E402", f"{folder_of(root) / _name(number)} is missing: restore it from a backup")
             content = file.read_bytes()
             try:
-                entry = from_bytes(content)
+                found = from_bytes(content)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 raise Trouble("E402", f"{file} is not a ledger entry: restore it from a backup") from None
-            if entry.number != number or entry.previous != tail:
+            if found[0].number != number or found[0].previous != tail:
                 raise Trouble("E402", f"{file} does not follow the entry before it: one of the two was changed")
-            entries.append(entry)
+            entries += found
             tail = hashlib.sha256(content).hexdigest()
         return cls(tuple(entries), tail)
 
-    def append(self, root: Path, entry: Entry) -> Ledger:
-        """Write the next entry, which is the commit, and return the ledger with it.
+    @property
+    def commits(self) -> int:
+        """How many there are; the entries of one have its number."""
+        return self.entries[-1].number if self.entries else 0
+
+    def append(self, root: Path, entry: Entry, *beside: Entry) -> Ledger:
+        """Write the next file, which is the commit, and return the ledger with it; `beside`: for its other profiles.
 
         Raises Trouble E403 when it would publish a day of a table a second time, E402 when it is not the next.
         """
-        self._refuse_second(entry)
-        if entry.number != len(self.entries) + 1 or entry.previous != self.tail:
-            raise Trouble("E402", f"entry {entry.number} does not follow entry {len(self.entries)}")
+        for one in (entry, *beside):
+            self._refuse_second(one)
+        if entry.number != self.commits + 1 or entry.previous != self.tail:
+            raise Trouble("E402", f"entry {entry.number} does not follow entry {self.commits}")
         folder = make_folder(root, "internal", "ledger", mode=PRIVATE_FOLDER)
-        content = to_bytes(entry)
+        content = to_bytes(entry, *beside)
         try:
             create_once(folder / _name(entry.number), content, PRIVATE_FILE)
         except FileExistsError:
             raise Trouble("E402", f"{folder / _name(entry.number)} is already there: start again") from None
-        return Ledger((*self.entries, entry), hashlib.sha256(content).hexdigest())
+        return Ledger((*self.entries, entry, *beside), hashlib.sha256(content).hexdigest())
 
     def _refuse_second(self, entry: Entry) -> None:
         taken: set[tuple[str, str, int]] = set()

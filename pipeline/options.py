@@ -31,7 +31,7 @@ class Wanted:
     policy: Path | None = None
     format: str | None = None
     site: str | None = None
-    profile: str = "internal"
+    profiles: tuple[str, ...] = ()  # none: those of the policy
     k: int | None = None
     geo_db: Path | None = None
     workers: int = 1

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,51 +26,79 @@ from pipeline.durable import (
 )
 from pipeline.entry import FOLDERS, RUN_ID, Entry, FileRead, Period, Provenance, PublishedFile
 from pipeline.ledger import Ledger, folder_of
-from pipeline.sink import STAGING, Staged, staging_of
+from pipeline.sink import PREVIEW, STAGING, Staged, staging_of
 from schemas.trouble import Trouble
 from transforms.forgotten import FOLDER as FORGOTTEN
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What a commit publishes for one profile: what was staged, and by what it was made.
+
+    `silent` are closed periods in which a table found no event: decided as well.
+    """
+
+    profile: str
+    provenance: Provenance
+    staged: Sequence[Staged]
+    silent: Sequence[Period] = ()
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """All that is decided, in the order of their paths."""
+        return tuple(sorted([*(one.period for one in self.staged), *self.silent], key=lambda period: period.path))
+
+    @property
+    def files(self) -> tuple[PublishedFile, ...]:
+        """The files, in the order of their paths."""
+        tables = sorted(self.staged, key=lambda one: one.path)
+        return tuple(PublishedFile(one.path, one.sha256, one.rows, one.bytes) for one in tables if one.rows)
+
+
 def commit(
     root: Path,
-    staged: Iterable[Staged],
+    publications: Iterable[Publication],
     *,
     run_id: str,
-    profile: str,
     committed: str,
-    provenance: Provenance,
     files_read: Iterable[FileRead],
     files_skipped: Iterable[str] = (),
-    silent: Iterable[Period] = (),
     zones: Mapping[str, str] | None = None,
-) -> Entry:
-    """Publish what a run has staged: write the ledger entry, then move the files to the release folder.
+) -> tuple[Entry, ...]:
+    """Publish what a run has staged: write one ledger file for all profiles, then move the files to their folders.
 
-    `silent` are closed periods in which a table found no event: decided as well. The caller holds the lock and has
-    called `recover`. Raises Trouble before anything is published: E403 (a second time), E405 (a staged file is not as
-    it was written, or another file stands in its place). Once the entry is there, a crash leaves the rest to `recover`.
+    The caller holds the lock and has called `recover`. Raises Trouble before anything is published: E403 (a second
+    time), E405 (a staged file is not as it was written, or another file stands in its place). Once the ledger has it,
+    a crash leaves the rest to `recover`.
     """
-    tables = sorted(staged, key=lambda one: one.path)
     ledger = Ledger.load(root)
-    entry = Entry(
-        number=len(ledger.entries) + 1,
-        previous=ledger.tail,
-        profile=profile,
-        run_id=run_id,
-        committed=committed,
-        provenance=provenance,
-        files_read=tuple(sorted(files_read, key=lambda file: file.sha256)),
-        files_skipped=tuple(sorted(set(files_skipped))),
-        periods=tuple(sorted([*(one.period for one in tables), *silent], key=lambda period: period.path)),
-        files=tuple(PublishedFile(one.path, one.sha256, one.rows, one.bytes) for one in tables if one.rows),
-        zones=dict(sorted((zones or {}).items())),
+    read = tuple(sorted(files_read, key=lambda file: file.sha256))
+    skipped = tuple(sorted(set(files_skipped)))
+    entries = tuple(
+        Entry(
+            number=ledger.commits + 1,
+            previous=ledger.tail,
+            profile=one.profile,
+            run_id=run_id,
+            committed=committed,
+            provenance=one.provenance,
+            files_read=read,
+            files_skipped=skipped,
+            periods=one.periods,
+            files=one.files,
+            zones=dict(sorted((zones or {}).items())),
+        )
+        for one in publications
     )
-    _check_staging(root, entry)
-    ledger = ledger.append(root, entry)
-    _promote(root, entry, {})
-    _clear(staging_of(root, run_id, entry.folder))
+    for entry in entries:
+        _check_staging(root, entry)
+    ledger = ledger.append(root, *entries)
+    for entry in entries:
+        _promote(root, entry, {})
+    for entry in entries:
+        _clear(staging_of(root, run_id, entry.folder))
     manifest.rebuild(root, ledger)
-    return entry
+    return entries
 
 
 def _clear(staging: Path) -> None:
@@ -190,19 +219,20 @@ def _unlisted(root: Path, ledger: Ledger) -> list[str]:
 def preview(root: Path, run_id: str, staged: Sequence[Staged]) -> None:
     """Make DIR/preview what this run has staged for it, and nothing else; done again, it changes nothing.
 
-    No ledger entry; the earlier preview is gone. Raises Trouble E405 when a staged file is not as it was written.
+    A second profile is in a folder of its own inside. No ledger entry; the earlier preview is gone. Raises Trouble E405
+    when a staged file is not as it was written.
     """
-    staging, target = staging_of(root, run_id, "preview"), root / "preview"
-    files = [one for one in staged if one.rows]
+    staging, target = staging_of(root, run_id, PREVIEW), root / PREVIEW
+    files = [(one, Path(one.folder, one.path).relative_to(PREVIEW)) for one in staged if one.rows]
     if files and not staging.exists():  # a replay: the files have moved
-        for one in files:
-            _expect(target / one.path, one.sha256, "changed since it was made")
+        for one, path in files:
+            _expect(target / path, one.sha256, "changed since it was made")
         return
     fresh = make_folder(root, *STAGING, run_id, "preview-new", mode=PRIVATE_FOLDER)
-    for one in files:
-        _expect(staging / one.path, one.sha256, "changed since it was staged")
-        make_folder(fresh, *Path(one.path).parent.parts, mode=PRIVATE_FOLDER)
-        os.replace(staging / one.path, fresh / one.path)
+    for one, path in files:
+        _expect(staging / path, one.sha256, "changed since it was staged")
+        make_folder(fresh, *path.parent.parts, mode=PRIVATE_FOLDER)
+        os.replace(staging / path, fresh / path)
     if target.exists():
         os.replace(target, fresh.with_name("preview-old"))
     os.replace(fresh, target)

@@ -94,13 +94,21 @@ class Records:
 
     @cached_property
     def audit(self) -> dict[str, Any] | None:
-        """The last audit, whatever it was of; None where there was none."""
+        """The last audit of all releases that are there; else the last one, whatever it was of; None where there was none."""
+        return self.audit_of(*self.folders) or self.audit_of()
+
+    def audit_of(self, *folders: str) -> dict[str, Any] | None:
+        """The last audit that attacked all of these release folders; None where there was none."""
+        return next((one for one in self._audits() if set(folders) <= set(one.get("releases") or ())), None)
+
+    def _audits(self) -> Iterator[dict[str, Any]]:
+        """All audits, the last one first."""
         folder = self.root.joinpath(*AUDITS)
-        files = sorted(file for file in folder.glob("*.json") if AUDIT_NAME.fullmatch(file.name))
-        found = _json(files[-1].read_bytes(), files[-1].name) if files else None
-        if found is not None and not _is_audit(found):
-            raise Trouble("E303", f"{files[-1].name} is no result of an audit")
-        return found
+        for file in sorted((one for one in folder.glob("*.json") if AUDIT_NAME.fullmatch(one.name)), reverse=True):
+            found = _json(file.read_bytes(), file.name)
+            if not _is_audit(found):
+                raise Trouble("E303", f"{file.name} is no result of an audit")
+            yield found
 
     @cached_property
     def changed(self) -> list[str]:

@@ -182,7 +182,7 @@ def delete(root: Path, policy: Policy, due: Due, now: int) -> None:
     ledger = Ledger.load(root)
     when = dt.datetime.fromtimestamp(now, dt.UTC)
     entry = Entry(
-        number=len(ledger.entries) + 1,
+        number=ledger.commits + 1,
         previous=ledger.tail,
         profile=ledger.entries[0].profile if ledger.entries else "internal",
         run_id=f"{when:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",

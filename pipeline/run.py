@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import lock, publish
-from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy
+from pipeline import conservation, lock, publish
+from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy, chosen_profiles
 from pipeline.entry import Provenance
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
@@ -28,11 +28,11 @@ from pipeline.source import Input, digest, find, plan
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
-from schemas.profiles import profiles
+from schemas.profiles import profiles, together
 from schemas.trouble import Trouble, from_text
 from transforms.forgotten import Forgotten
 from transforms.geography import Countries
-from transforms.guard import Calendar
+from transforms.guard import Calendar, Terms
 
 RANGE = 256 << 20  # bytes of a Range at most
 
@@ -74,9 +74,10 @@ def prepare(
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
-    trends = profiles()[wanted.profile].trends(load.trends())
-    grains = {site.name: {t.name: site.grain(t.name) for t in trends.tables} for site in policy.all_sites}
-    refuse_other_zones(policy, ledger.zones(wanted.profile))
+    names = chosen_profiles(wanted, policy)
+    for name in names:
+        refuse_other_zones(policy, ledger.zones(name))
+    grains = {name: grains_of(policy, name) for name in names}
     assigned = assignment(wanted, policy)
     fresh: list[Input] = []
     digests: list[InputDigest] = []
@@ -86,25 +87,24 @@ def prepare(
         sha256 = digest(source)
         if sha256 in {one.sha256 for one in digests} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
-        elif ledger.skippable(wanted.profile, sha256, grains, assigned):
+        elif all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
             skipped.add(sha256)
         else:
             fresh.append(source)
             digests.append(InputDigest(source.place, sha256, source.size, source.inode))
     written = chosen_clock(wanted, now)
-    formats, names = chosen_formats(wanted, policy, fresh)
+    formats, forms = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
     target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
-    first, last = ledger.edges(skipped)
+    terms = tuple(terms_of(name, wanted, policy, ledger, now, ledger.edges(skipped)) for name in names)
     job = Job(
         root=str(wanted.output.absolute()),
         run_id=f"{dt.datetime.fromtimestamp(now, dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-        profile=wanted.profile,
         preview=wanted.preview,
         committed=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
         policy=policy,
         fields=load.fields(),
-        trends=trends,
+        trends=together(names, load.trends()),
         forced_site=wanted.site,
         geo_db=str(countries.path),
         max_reject_rate=wanted.max_reject_rate,
@@ -113,23 +113,30 @@ def prepare(
         repeated=repeated,
         assigned=assigned,
         written=written,
-        ranges=tuple(plan(fresh, names, target, formats)),
+        ranges=tuple(plan(fresh, forms, target, formats)),
         formats=formats,
         shares=max(1, min(64, -(-total // engine.share))),
         chunk_bytes=engine.chunk,
-        calendar=Calendar(
-            now,
-            ledger.covered(wanted.profile),
-            first,
-            last,
-            wanted.partial,
-            wanted.preview,
-            ledger.decided(wanted.profile),
-        ),
-        provenance=provenance(policy, countries),
+        terms=terms,
+        provenance={one.profile: provenance(replace(policy, k=one.k), countries) for one in terms},
         forgotten=Forgotten.of(wanted.output),
     )
     return job, fresh
+
+
+def grains_of(policy: Policy, profile: str) -> dict[str, dict[str, str]]:
+    """By site, the grain of each table that a profile has."""
+    return {site.name: {name: site.grain(name) for name in profiles()[profile].tables} for site in policy.all_sites}
+
+
+def terms_of(
+    name: str, wanted: Wanted, policy: Policy, ledger: Ledger, now: int, edges: tuple[int | None, int | None]
+) -> Terms:
+    """On which a profile is published; `edges` are the extremes of files that are not read again."""
+    profile = profiles()[name]
+    covered, decided = ledger.covered(name), ledger.decided(name)
+    calendar = Calendar(now, covered, *edges, wanted.partial, wanted.preview, decided)
+    return Terms(name, profile.trends(load.trends()), max(policy.k, profile.k), profile.rounded, calendar)
 
 
 def assignment(wanted: Wanted, policy: Policy) -> str:
@@ -204,7 +211,7 @@ def nothing_to_read(job: Job) -> dict[str, Any]:
     from schemas.stages import Accounts
 
     record = describe(job, [], Accounts())
-    for counts in record["tables"].values():
+    for counts in (one for view in conservation.by_profile(record) for one in view["tables"].values()):
         counts.update(dict.fromkeys(("published_before", "open", "partial", "eligible", "published", "withheld"), 0))
     publish.write_run(Path(job.root), job.run_id, record)
     if job.preview:

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, digest_of, make_folder, write_whole
-from pipeline.entry import RUN_ID, Period
+from pipeline.entry import FOLDERS, RUN_ID, Period
 from schemas.stages import Released
 from schemas.trouble import Trouble
 
 STAGING = ("internal", "staging")
-STAGED_FOLDERS = ("release", "release-partner", "preview")
+PREVIEW = "preview"
+STAGED_FOLDERS = (*FOLDERS.values(), PREVIEW, *(f"{PREVIEW}/{profile}" for profile in FOLDERS))
 METADATA = {b"crowdlog": b"1"}  # the whole allow-list: a schema of Arrow's or of pandas' could hold values
 PARTITIONS = ("site", "grain", "date")
 COMPRESSION_LEVEL = 3
@@ -28,10 +29,11 @@ COMPRESSION_LEVEL = 3
 class Staged:
     """A table of a site's period, decided and waiting for the commit; without rows there is no file.
 
-    `path` is relative to the release folder, `sha256` and `bytes` are the file's ("" and 0 without one), `events` is
-    the sum of hits.
+    `folder` is the one it is staged for, `path` is relative to that, `sha256` and `bytes` are the file's ("" and 0
+    without one), `events` is the sum of hits.
     """
 
+    folder: str
     path: str
     sha256: str
     rows: int
@@ -62,12 +64,12 @@ def staging_of(root: Path, run_id: str, folder: str) -> Path:
 def stage(root: Path, run_id: str, folder: str, released: Released) -> Staged:
     """Write one table as Parquet below DIR/internal/staging; done again, it gives the same file.
 
-    `folder` is "release", "release-partner" or "preview". Raises Trouble E404 when the rows break the contract of
+    `folder` is one of STAGED_FOLDERS. Raises Trouble E404 when the rows break the contract of
     DESIGN.md 4.2, or when other rows are staged for the same period.
     """
     staging = staging_of(root, run_id, folder)
-    made = Staged("", "", 0, 0, released.table, released.site, released.grain, released.date, 0, released.withheld,
-                  released.partial)  # fmt: skip
+    made = Staged(folder, "", "", 0, 0, released.table, released.site, released.grain, released.date, 0,
+                  released.withheld, released.partial)  # fmt: skip
     path = made.period.path
     if not released.rows.num_rows:
         return replace(made, path=path)

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.conservation import by_profile
 from pipeline.entry import FOLDERS
 from pipeline.run import Outcome
+from pipeline.sink import PREVIEW
 from schemas.profiles import profiles
 
 SIDES = {
@@ -19,20 +21,15 @@ SIDES = {
 
 
 def summary(outcome: Outcome, output: Path) -> str:
-    """The closing words of a run."""
+    """The closing words of a run; what is true of several profiles is said once."""
     record = outcome.record
-    lines = [headline(record, output), f"  lines       {counted(record)}"]
+    first, *beside = by_profile(record)
+    lines = [headline(first, output), f"  lines       {counted(record)}"]
     if record["files_skipped"]:
         lines.append(f"  files       {record['files_skipped']} skipped: all their events are published, or given twice")
-    shown = "shown" if record["preview"] else "published"
-    lines += [f"  {shown:<11} {text}" for text in periods(record)]
-    lines += [f"  cells       {text}" for text in cells(record)]
-    lines += [f"  withheld    {text}" for text in withheld(record)]
-    lines += [f"  held back   {text}" for text in held_back(record)]
-    if record["late"]:
-        lines.append(
-            f"  late        {record['late']:,} events came after their period was published; they are in no table"
-        )
+    lines += of_profile(first)
+    for view in beside:
+        lines += [headline(view, output), *(line for line in of_profile(view) if line not in lines)]
     lines += [f"  noted       {text}" for text in noted(record)]
     lines += [f"  warning     {text}" for text in outcome.warnings]
     rate = f", {record['lines'] / outcome.seconds:,.0f} lines/s" if record["lines"] else ""
@@ -40,18 +37,35 @@ def summary(outcome: Outcome, output: Path) -> str:
     return "\n".join(lines)
 
 
+def of_profile(record: Mapping[str, Any]) -> list[str]:
+    """Lines of what became of the events of one profile."""
+    shown = "shown" if record["preview"] else "published"
+    lines = [f"  {shown:<11} {text}" for text in periods(record)]
+    lines += [f"  cells       {text}" for text in cells(record)]
+    lines += [f"  withheld    {text}" for text in withheld(record)]
+    lines += [f"  held back   {text}" for text in held_back(record)]
+    if record["late"]:
+        lines.append(
+            f"  late        {record['late']:,} events came after their period was published; they are in no table"
+        )
+    return lines
+
+
 def headline(record: Mapping[str, Any], output: Path) -> str:
-    """One line that says what came of it."""
-    decided = record["periods"]
+    """One line that says what came of it; of several profiles, for which."""
+    decided, own = record["periods"], record["profile"]
     rows = sum(period["rows"] for period in decided)
+    place, alone = output / FOLDERS[own], not record["beside"]
     if record["preview"]:
-        return f"crowdlog: preview of {rows:,} rows in {output / 'preview'}; nothing was published"
+        shown = output / PREVIEW / ("" if own not in record["beside"] else own)
+        return f"crowdlog: preview of {rows:,} rows in {shown}; nothing was published"
     if not decided:
-        return "crowdlog: nothing new to publish"
+        return "crowdlog: nothing new to publish" + ("" if alone else f" below {place}")
     if not rows:
-        return "crowdlog: everything had to be withheld: no crowd is large enough"
+        said = "" if alone else f" from {place}"
+        return f"crowdlog: everything had to be withheld{said}: no crowd is large enough"
     files = sum(period["rows"] > 0 for period in decided)
-    return f"crowdlog: published {rows:,} rows in {files} files below {output / FOLDERS[record['profile']]} (k = {record['k']})"
+    return f"crowdlog: published {rows:,} rows in {files} files below {place} (k = {record['k']})"
 
 
 def counted(record: Mapping[str, Any]) -> str:

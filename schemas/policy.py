@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schemas import endpoints
+from schemas import endpoints, profiles
 from schemas.endpoints import Endpoint
 from schemas.load import DeclarationError, Format, entries, expect, only_keys, parse, read_format, subtable
 from schemas.site import SITE_NAME, Site, read_site, read_zone
@@ -59,6 +59,7 @@ class Policy:
     sites: tuple[Site, ...] = ()
     formats: Mapping[str, Format] = field(default_factory=dict)
     retention: Retention = Retention()
+    profiles: tuple[str, ...] = ("internal",)
 
     @property
     def all_sites(self) -> tuple[Site, ...]:
@@ -90,8 +91,9 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """sha256 of everything the policy says, for ledger and manifest."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """sha256 of everything the policy says of a release, for ledger and manifest; not of which ones are made."""
+        said = {key: value for key, value in asdict(self).items() if key != "profiles"}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_policy(file: Path | None) -> Policy:
@@ -109,7 +111,7 @@ def read_policy(file: Path | None) -> Policy:
 
 def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     """A Policy from parsed TOML."""
-    only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention"))
+    only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention", "profiles"))
     k = data.get("k", K_DEFAULT)
     expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
     timezone = read_zone(where, "timezone", data.get("timezone", "UTC"))
@@ -126,8 +128,18 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     endpoints.known(where, [site.endpoints for site in sites])
     return Policy(
         k, timezone, chosen, _ip(where, subtable(where, data, "ip")), _geo(where, subtable(where, data, "geo")), sites,
-        known, _retention(where, subtable(where, data, "retention")),
+        known, _retention(where, subtable(where, data, "retention")), _profiles(where, data),
     )  # fmt: skip
+
+
+def _profiles(where: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """For whom a run publishes when it is not told."""
+    if "profiles" not in data:
+        return Policy.profiles
+    named = entries(where, data, "profiles")
+    known = named and len(set(named)) == len(named) and set(named) <= set(profiles.NAMES)
+    expect(where, "profiles", list(named), f"some of {', '.join(profiles.NAMES)}, each once", bool(known))
+    return tuple(name for name in profiles.NAMES if name in named)
 
 
 def _formats(where: str, data: Mapping[str, Any]) -> tuple[dict[str, Format], str]:

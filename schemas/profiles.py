@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from schemas.load import Trends, entries, expect, only_keys, shipped, subtable, trends
 
-NAMES = ("internal", "partner")
+NAMES = ("internal", "partner")  # in this order, whatever the order they are asked for in
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ def _read(name: str, entry: Mapping[str, Any], known: Trends, where: str) -> Pro
     for table in tables:
         expect(here, "tables", table, f"one of {', '.join(names)}", table in names)
     return Profile(name, entry["k"], entry["rounded"], tables)
+
+
+def together(names: Collection[str], known: Trends) -> Trends:
+    """The tables that one of these profiles may have, in their order."""
+    tables = {name for profile in names for name in profiles()[profile].tables}
+    return replace(known, tables=tuple(table for table in known.tables if table.name in tables))
 
 
 @cache

@@ -21,6 +21,7 @@ from transforms.guard import release
 from transforms.guard.closure import Closure
 from transforms.guard.generalise import Climb
 from transforms.guard.roaming import Roaming
+from transforms.guard.terms import Terms
 from transforms.parsers import blocks
 from transforms.treatments import agent, parameters, referrer, route
 
@@ -41,8 +42,8 @@ def nothing(*_: Any, **__: Any) -> frozenset[str]:
     return frozenset()
 
 
-def _guard_of_one(self: release.SiteGuard, site: Any, trends: Any, calendar: Any, k: int) -> None:
-    _made(self, site, trends, calendar, 1)
+def _guard_of_one(self: release.SiteGuard, site: Any, tallied: Any, terms: Terms) -> None:
+    _made(self, site, tallied, replace(terms, k=1))
 
 
 _made, _chosen, _tabled, _treated = (

@@ -135,6 +135,10 @@ POLICIES = {
         "day, week",
     ),
     "grain-key": ("[[site]]\nname = 'a'\ntables = { pages = { k = 5 } }\n", "tables.pages", "k", "grain"),
+    "profiles-none": ("profiles = []\n", "profiles", "[]", "some of internal, partner"),
+    "profiles-other": ("profiles = ['everybody']\n", "profiles", "everybody", "some of internal, partner"),
+    "profiles-twice": ("profiles = ['partner', 'partner']\n", "profiles", "partner", "each once"),
+    "profiles-text": ("profiles = 'partner'\n", "profiles", "partner", "a list of strings"),
     "retention": ("[retention]\nraw_days = 0\n", "retention.raw_days", "0", "at least 1"),
     "retention-key": ("[retention]\ndays = 3\n", "retention", "days", "raw_days"),
 }

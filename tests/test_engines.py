@@ -32,11 +32,12 @@ class Engine:
 
 
 def command(output: Path, log: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pipeline", "run", str(log), "--partial", "--output", str(output), *arguments]
+    run = [sys.executable, "-m", "pipeline", "run", str(log), "--partial", "--output", str(output)]
+    return [*run, "--profile", "internal", "--profile", "partner", *arguments]
 
 
 def crowdlog(output: Path, log: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`crowdlog run LOG --partial --output OUTPUT ARGUMENTS` in a process of its own."""
+    """`crowdlog run LOG --partial --output OUTPUT ARGUMENTS` for both profiles, in a process of its own."""
     return subprocess.run(
         command(output, log, *arguments), cwd=cluster.ROOT, env=cluster.environment(), timeout=LIMIT,
         capture_output=True, text=True, check=False,
@@ -44,9 +45,9 @@ def crowdlog(output: Path, log: Path, *arguments: str) -> subprocess.CompletedPr
 
 
 def released(output: Path) -> dict[str, bytes]:
-    """All files of a release, manifest.json too, by path."""
-    folder = output / "release"
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    """All files of both releases, manifest.json too, by path."""
+    below = sorted(file for name in ("release", "release-partner") for file in (output / name).rglob("*"))
+    return {str(file.relative_to(output)): file.read_bytes() for file in below if file.is_file()}
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +58,12 @@ def log(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def expected(log: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The release by the local engine in one process."""
+    """The releases by the local engine in one process."""
     output = tmp_path_factory.mktemp("local")
     done = crowdlog(output, log)
     assert done.returncode == 0, done.stderr
     release = released(output)
-    assert len(release) > 30
+    assert min(sum(name.startswith(f"{folder}/") for name in release) for folder in ("release", "release-partner")) > 10
     return release
 
 
@@ -117,7 +118,7 @@ def asked(address: str, count: str) -> dict[str, int]:
 
 
 def test_same_bytes(engine: Engine, expected: dict[str, bytes]) -> None:
-    """Ten Ranges of the log, wherever they are worked on, give the release of the local engine."""
+    """Ten Ranges of the log, wherever they are worked on, give the releases of the local engine."""
     assert engine.done.returncode == 0, engine.done.stderr
     assert released(engine.output) == expected
 

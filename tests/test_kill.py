@@ -237,6 +237,17 @@ def test_killed_run_leaves_nothing_half_done(
     check_after_rerun(killed, log, undisturbed)
 
 
+def test_killed_between_two_profiles(log: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    """Killed when one of two profiles of a commit is promoted: the next run has both, from the one commit."""
+    both = ("--profile", "internal", "--profile", "partner")
+    assert main(["run", str(log), "--output", str(tmp_path / "whole"), "--quiet", *both, *CHUNKS]) == 0
+    killed = Killed(tmp_path).kill_at(log, "pipeline.publish:_promote:2", *both)
+    assert tree(killed.output / "release") == {n: c for n, c in undisturbed.items() if n != "manifest.json"}
+    assert tree(killed.output / "release-partner") == {}
+    check_after_rerun(killed, log, undisturbed)
+    assert tree(killed.output / "release-partner") == tree(tmp_path / "whole" / "release-partner") != {}
+
+
 def test_workers_go_with_the_run(log: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     """With --workers 2, killed in the middle of the work: its processes end, and the rest is as with one."""
     killed = Killed(tmp_path).kill_at(log, "transforms.anonymise:Bench.anonymise:2", "--workers", "2")

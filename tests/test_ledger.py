@@ -53,7 +53,45 @@ def test_entry_survives_its_bytes() -> None:
         (Period("shop", "pages", "week", dt.date(2026, 11, 16), 40, 2, 1, True),),
         (PublishedFile("pages/site=shop/grain=week/date=2026-11-16/part-0.parquet", "d" * 64, 2, 900),),
     )  # fmt: skip
-    assert from_bytes(to_bytes(entry)) == entry
+    assert from_bytes(to_bytes(entry)) == (entry,)
+
+
+def test_two_profiles_of_a_commit_survive_its_bytes(tmp_path: Path) -> None:
+    """One file holds both entries; each has what is its own, and shares the rest; the next commit follows it."""
+    ledger = Ledger()
+    house = following(ledger, period(SAT), files=(read("b" * 64, {SAT: 3}),))
+    partner = replace(house, profile="partner", provenance=replace(BY, k=50), periods=(period(SUN),))
+    assert from_bytes(to_bytes(house, partner)) == (house, partner)
+    ledger = ledger.append(tmp_path, house, partner)
+    ledger = ledger.append(tmp_path, replace(following(ledger, period(SUN)), number=2))
+    assert Ledger.load(tmp_path) == ledger
+    assert [(entry.number, entry.profile) for entry in ledger.entries] == [
+        (1, "internal"),
+        (1, "partner"),
+        (2, "internal"),
+    ]
+    assert set(ledger.published("partner")) == {("shop", "pages", "day", SUN)}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"profile": "internal"}, {"run_id": "run-9"}, {"files_read": (read("c" * 64, {SAT: 1}),)}], ids=str
+)
+def test_entries_of_two_commits_are_no_commit(changes: dict[str, object]) -> None:
+    """A second entry of the same profile, or with another run or other files, is refused before it is written."""
+    house = following(Ledger(), period(SAT))
+    with pytest.raises(ValueError, match="not two profiles of one commit"):
+        to_bytes(house, replace(house, **{"profile": "partner", **changes}))  # type: ignore[arg-type]
+
+
+def test_a_day_that_one_profile_has_already_refuses_the_commit(tmp_path: Path) -> None:
+    """The partner's day was published: a commit with it beside the house's is refused whole."""
+    ledger = Ledger()
+    ledger = ledger.append(tmp_path, following(ledger, period(SAT), profile="partner"))
+    house = following(ledger, period(SAT))
+    with pytest.raises(Trouble) as refused:
+        ledger.append(tmp_path, house, replace(house, profile="partner"))
+    assert refused.value.code == "E403"
+    assert Ledger.load(tmp_path) == ledger
 
 
 def test_appended_entries_load_in_order(tmp_path: Path) -> None:

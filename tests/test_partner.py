@@ -20,7 +20,7 @@ from audit.attacks.a05_differencing import whole_tables
 from audit.case import Part
 from audit.run import HELD, case_of
 from audit.run import run as attack
-from pipeline import job
+from pipeline import run as running
 from pipeline.cli import main
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted
@@ -38,11 +38,17 @@ NOW = 1_796_083_200  # 2026-12-01: every period of the samples is closed
 FOR_PARTNERS = {"sites", "traffic", "countries", "browsers", "systems", "campaigns", "affiliates", "links"}
 
 
-def publish(folder: Path, profile: str = "partner", **more: Any) -> dict[str, Any]:
+def publish(folder: Path, *profiles: str, **more: Any) -> dict[str, Any]:
     """A run over a sample log; its record."""
     given = {"policy": SAMPLES / "crowdlog.toml", **more}
     wanted = Wanted(
-        (str(LOG),), folder, site="shop", geo_db=SAMPLES / "test-country.mmdb", quiet=True, profile=profile, **given
+        (str(LOG),),
+        folder,
+        site="shop",
+        geo_db=SAMPLES / "test-country.mmdb",
+        quiet=True,
+        profiles=profiles or ("partner",),
+        **given,
     )
     return dict(run(wanted, NOW).record)
 
@@ -156,7 +162,7 @@ def test_k_is_never_below_fifty(policy: int, asked: int | None, expected: int, t
 def test_without_the_rule_numbers_are_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With rounding switched off the same run tells exact numbers: the rule is what rounds."""
     partner = replace(profiles()["partner"], rounded=1)
-    monkeypatch.setattr(job, "profiles", lambda: {"partner": partner})
+    monkeypatch.setattr(running, "profiles", lambda: {"partner": partner})
     publish(tmp_path / "out")
     rows = [row for _, _, found in tables(tmp_path / "out" / "release-partner") for row in found]
     assert any(row["hits"] % 10 for row in rows)

@@ -52,7 +52,8 @@ def test_policy_in_words(file: Path, capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert err == ""
     wanted = [
-        "at least 20 neighbourhoods", "site shop (shop.example; Europe/Berlin; presets: whmcs at /billing)",
+        "at least 20 neighbourhoods", "Releases: internal (k = 20)",
+        "site shop (shop.example; Europe/Berlin; presets: whmcs at /billing)",
         "tables by week: pages",
         "    /kb/{slug}\n", "/list [id={int}] [kind=WORD] [page=0…999] [sort=new|old] (without lang)",
         "/billing/announcements.php [id={int}]", "[rp: a path, seen as one]", "[lang=en|de]",
@@ -66,7 +67,7 @@ def test_policy_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--json is one object with the same: all tables of every site with their grain, and what each route may show."""
     assert main(["policy", str(file), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["k"] == 20
+    assert (said["k"], said["profiles"]) == (20, {"internal": 20})
     assert [site["name"] for site in said["sites"]] == ["shop", "plain", "default", "(other)"]
     shop = said["sites"][0]
     assert shop["tables"] == {table.name: "week" if table.name == "pages" else "day" for table in trends().tables}

@@ -58,6 +58,12 @@ def both(*about: str) -> set[Told]:
 
 
 CASES: dict[str, tuple[str, str, set[Told]]] = {
+    "for partners too": ("", 'profiles = ["internal", "partner"]', {("", "profiles", "partner", REVEALS)}),
+    "for partners alone": (
+        "",
+        'profiles = ["partner"]',
+        {("", "profiles", "partner", REVEALS), ("", "profiles", "internal", HIDES)},
+    ),
     "k lowered": ("k = 20", "k = 10", {("", "k", "k", REVEALS)}),
     "addresses, not networks": ('[ip]\ntreatment = "truncate"', "", {("", "ip.treatment", "treatment", REVEALS)}),
     "dropped, not hashed": ("", '[ip]\ntreatment = "drop"', {("", "ip.treatment", "treatment", ALTERS)}),
@@ -170,7 +176,7 @@ def test_same_policy_has_no_changes(text: str) -> None:
 OTHER_VALUES: dict[str, Any] = {
     "k": 50, "timezone": "Europe/Berlin", "format": "combined", "ip": policy('[ip]\ntreatment = "truncate"').ip,
     "geo": Geo("continent"), "sites": (Site("x"),), "formats": policy(CASES["own format"][1]).formats,
-    "retention": policy("[retention]\nraw_days = 7").retention,
+    "retention": policy("[retention]\nraw_days = 7").retention, "profiles": ("internal", "partner"),
 }  # fmt: skip
 
 

@@ -46,11 +46,10 @@ def staged(root: Path, folder: str = "release", run_id: str = "run-1", first: in
 
 
 def commit(root: Path, tables: list[Staged], run_id: str = "run-1", profile: str = "internal", **more: Any) -> Entry:
-    """The commit of a run at a fixed time."""
-    return publish.commit(
-        root, tables, run_id=run_id, profile=profile, committed="2026-11-22T03:00:00Z", provenance=BY,
-        files_read=READ, **more,
-    )  # fmt: skip
+    """The commit of a run for one profile at a fixed time."""
+    one = publish.Publication(profile, BY, tables, more.pop("silent", ()))
+    (entry,) = publish.commit(root, [one], run_id=run_id, committed="2026-11-22T03:00:00Z", files_read=READ, **more)
+    return entry
 
 
 def tree(root: Path) -> Tree:
@@ -264,33 +263,47 @@ def steps_of(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> i
     return len(done)
 
 
+def both(root: Path) -> list[publish.Publication]:
+    """What a run for both profiles has staged."""
+    return [
+        publish.Publication("internal", BY, staged(root)),
+        publish.Publication("partner", BY, staged(root, "release-partner", first=50)[:1]),
+    ]
+
+
+def commit_both(root: Path, publications: list[publish.Publication]) -> None:
+    """Their commit, at the same time."""
+    publish.commit(root, publications, run_id="run-1", committed="2026-11-22T03:00:00Z", files_read=READ)
+
+
 @pytest.fixture
 def clean(tmp_path: Path) -> Tree:
     """What a run leaves that nobody kills."""
     root = tmp_path / "clean"
-    commit(root, staged(root))
+    commit_both(root, both(root))
     return tree(root)
 
 
 def settle(root: Path) -> bool:
-    """The next start: recovery, and a second run if the first one had not committed. Whether it had."""
-    had = bool(Ledger.load(root).entries)
+    """The next start: recovery, and a second run if the first one had not committed. Whether it had: both, or none."""
+    entries = Ledger.load(root).entries
     publish.recover(root)
-    if not had:
-        assert not (root / "release").exists()
-        commit(root, staged(root))
-    return had
+    if not entries:
+        assert not (root / "release").exists() and not (root / "release-partner").exists()
+        commit_both(root, both(root))
+    assert len(entries) in (0, 2)
+    return bool(entries)
 
 
 def test_crash_at_every_step_of_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: Tree) -> None:
-    """Wherever a commit dies, the next start ends with the bytes of a run that nobody disturbed."""
-    total = steps_of(monkeypatch, lambda: commit(tmp_path / "count", staged(tmp_path / "count")))
+    """Wherever a commit dies, the next start ends with the bytes of a run that nobody disturbed, of both profiles."""
+    total = steps_of(monkeypatch, lambda: commit_both(tmp_path / "count", both(tmp_path / "count")))
     outcomes = []
     for at in range(total):
         root = tmp_path / str(at)
-        tables, done = staged(root), list[str]()
+        publications, done = both(root), list[str]()
         with dying(monkeypatch, at, done):
-            commit(root, tables)
+            commit_both(root, publications)
         outcomes.append(("link" in done, settle(root)))
         assert tree(root) == clean, f"died after {done}"
         shutil.rmtree(root)
@@ -300,11 +313,11 @@ def test_crash_at_every_step_of_a_commit(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_crash_at_every_step_of_staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: Tree) -> None:
     """Wherever staging dies, the next start publishes the same bytes."""
-    total = steps_of(monkeypatch, lambda: staged(tmp_path / "count"))
+    total = steps_of(monkeypatch, lambda: both(tmp_path / "count"))
     for at in range(total):
         root, done = tmp_path / str(at), list[str]()
         with dying(monkeypatch, at, done):
-            staged(root)
+            both(root)
         assert done[-1] == "died"
         assert settle(root) is False
         assert tree(root) == clean
@@ -314,10 +327,10 @@ def test_crash_at_every_step_of_staging(tmp_path: Path, monkeypatch: pytest.Monk
 def test_crash_at_every_step_of_the_recovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: Tree) -> None:
     """A recovery that dies is completed by the one after it."""
     broken = tmp_path / "broken"
-    tables = staged(broken)
+    publications = both(broken)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(publish, "_promote", killed)
-        commit(broken, tables)
+        commit_both(broken, publications)
     assert Ledger.load(broken).entries
     copy = tmp_path / "copy"
     shutil.copytree(broken, copy)
@@ -346,16 +359,15 @@ arguments = pickle.load(sys.stdin.buffer)
 setattr(os, name, step)
 publish.commit(pathlib.Path(sys.argv[1]), **arguments)
 """
-POINTS = [("link", 1), ("unlink", 1), ("replace", 1), ("replace", 2), ("rmdir", 1)]
+POINTS = [("link", 1), ("unlink", 1), ("replace", 1), ("replace", 3), ("rmdir", 1)]
 
 
 @pytest.mark.parametrize(("call", "nth"), POINTS, ids=[f"{call}-{nth}" for call, nth in POINTS])
 def test_sigkill(tmp_path: Path, clean: Tree, call: str, nth: int) -> None:
-    """A real SIGKILL before the entry, behind it, between two files, before the manifest: the same bytes in the end."""
+    """A real SIGKILL before the entry, behind it, between the files, before the manifests: the same bytes in the end."""
     root = tmp_path / "killed"
     arguments = {
-        "staged": staged(root), "run_id": "run-1", "profile": "internal", "committed": "2026-11-22T03:00:00Z",
-        "provenance": BY, "files_read": READ,
+        "publications": both(root), "run_id": "run-1", "committed": "2026-11-22T03:00:00Z", "files_read": READ,
     }  # fmt: skip
     command = [sys.executable, "-c", KILL, str(root), call, str(nth)]
     process = subprocess.run(command, cwd=ROOT, input=pickle.dumps(arguments), check=False)

@@ -146,10 +146,10 @@ def test_where_nothing_was_published_all_stays(log: Path, tmp_path: Path, capsys
 def test_each_profile_in_use_has_to_have_it(log: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where partners are published to as well, a log stays until their release has its days too."""
     other = [line.replace("/Nov/2025", "/Oct/2025") for line in lifecycle.lines()]
-    publish(output, lifecycle.write(log.with_name("october.log"), other), profile="partner")
+    publish(output, lifecycle.write(log.with_name("october.log"), other), profiles=("partner",))
     assert {entry.profile for entry in Ledger.load(output).entries} == {"internal", "partner"}
     assert due(capsys, OVER, log, "--output", output)["items"] == []
-    publish(output, log, profile="partner", now=NOW)
+    publish(output, log, profiles=("partner",), now=NOW)
     assert places(due(capsys, OVER, log, "--output", output), "log") == [str(log)]
 
 

@@ -1,6 +1,6 @@
 """Guard: the only stage that sees all of a site at once, and the only one that makes `Released`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
@@ -8,22 +8,21 @@ from schemas.load import Trends
 from schemas.policy import Policy
 from schemas.stages import Accounts
 from schemas.trouble import only_codes
-from transforms.guard.release import Calendar, SiteGuard, SiteRelease
+from transforms.guard.release import SiteGuard, SiteRelease
 from transforms.guard.rounding import rounded
+from transforms.guard.terms import Calendar, Terms
 from transforms.keys import KeyReference, Seal
 from transforms.sealed import open_all
 
-__all__ = ["Calendar", "Guard", "SiteRelease"]
+__all__ = ["Calendar", "Guard", "SiteRelease", "Terms"]
 
 
 class Guard(beam.PTransform):
-    """(site number, sealed tallies) → (SiteRelease, Accounts of the run)."""
+    """(site number, sealed tallies) → (SiteRelease, Accounts of the run), one for each of the profiles."""
 
-    def __init__(
-        self, policy: Policy, trends: Trends, calendar: Calendar, key: KeyReference, rounding: int = 1
-    ) -> None:
+    def __init__(self, policy: Policy, tallied: Trends, terms: Sequence[Terms], key: KeyReference) -> None:
         super().__init__()
-        self.work = GuardSite(policy, trends, calendar, key, rounding)
+        self.work = GuardSite(policy, tallied, terms, key)
 
     def expand(
         self, tallies: beam.PCollection[tuple[int, Iterable[bytes]]]
@@ -32,16 +31,16 @@ class Guard(beam.PTransform):
 
 
 class GuardSite(beam.DoFn):
-    """Unseals one site's tallies and guards them."""
+    """Unseals one site's tallies and guards them for each profile; `tallied` are the tables that they have."""
 
-    def __init__(self, policy: Policy, trends: Trends, calendar: Calendar, key: KeyReference, rounding: int) -> None:
-        self.policy, self.trends, self.calendar, self.key = policy, trends, calendar, key
-        self.rounding = rounding
+    def __init__(self, policy: Policy, tallied: Trends, terms: Sequence[Terms], key: KeyReference) -> None:
+        self.policy, self.tallied, self.terms, self.key = policy, tallied, tuple(terms), key
 
     def process(self, gathered: tuple[int, Iterable[bytes]]) -> Iterable[tuple[SiteRelease, Accounts]]:
         number, sealed = gathered
         with only_codes():
             tallies, accounts = open_all(Seal(self.key.fetch()), sealed)
             site = self.policy.all_sites[number]
-            released = SiteGuard(site, self.trends, self.calendar, self.policy.k).release(tallies, accounts)
-            yield rounded(released, self.rounding), accounts
+            for terms in self.terms:
+                released = SiteGuard(site, self.tallied, terms).release(tallies, accounts)
+                yield rounded(released, terms.rounding), accounts

@@ -20,6 +20,7 @@ from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.guard.hierarchies import OTHER
+from transforms.guard.terms import Terms
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
@@ -32,45 +33,12 @@ NONE = "(none)"
 Compared = dict[tuple[str, int], dict[str, Climb]]  # by grain and period: tables by name
 
 
-@dataclass(frozen=True)
-class Calendar:
-    """What decides whether a period may be published now.
-
-    now: seconds since the epoch; first, last: extreme event times of files that are known and not read again;
-    published: days since 1970-01-01 that a publication of any grain covers, by (site, table);
-    whole: publish partial periods too (--partial); everything: open ones as well (--preview); decided: (events, rows) of
-    what was published, withheld events included, by (site, table, first day).
-    """
-
-    now: int
-    published: Mapping[tuple[str, str], frozenset[int]]
-    first: int | None = None
-    last: int | None = None
-    whole: bool = False
-    everything: bool = False
-    decided: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
-
-    def extremes(self, accounts: Accounts) -> dict[str, int | None]:
-        """First and last event of the whole input."""
-        times = [t for edges in accounts.edges.values() for t in edges]
-        times += [t for t in (self.first, self.last) if t is not None]
-        return {"first": min(times, default=None), "last": max(times, default=None)}
-
-    def chosen(self, state: str) -> bool:
-        """Whether a period in this state is published."""
-        return (
-            state == "eligible"
-            or (state == "partial" and self.whole)
-            or (state in ("open", "partial") and self.everything)
-        )
-
-
 @dataclass
 class SiteRelease:
     """All that one site publishes, and the exact counts behind it, which stay in the house.
 
     counts: events by table and state, with `published` and `withheld`; periods: one record for each that was decided;
-    missing: by date, on which side of a partial period the input ends too early.
+    missing: by date, on which side of a partial period the input ends too early; profile: for whom.
     """
 
     site: str
@@ -78,6 +46,7 @@ class SiteRelease:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     periods: list[dict[str, object]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    profile: str = "internal"
 
 
 @dataclass
@@ -93,14 +62,18 @@ class Draft:
 class SiteGuard:
     """Guards one site: every row of every table stands for k neighbourhoods, and so does what can be had by subtraction."""
 
-    def __init__(self, site: Site, trends: Trends, calendar: Calendar, k: int) -> None:
-        self.site, self.trends, self.calendar, self.k = site, trends, calendar, k
-        self.grains = {table.name: site.grain(table.name) for table in trends.tables}
-        self.closure = Closure(trends.tables, self.grains, k)
+    def __init__(self, site: Site, tallied: Trends, terms: Terms) -> None:
+        self.site, self.tallied, self.profile = site, tallied, terms.profile
+        self.trends, self.calendar, self.k = terms.trends, terms.calendar, terms.k
+        self.grains = {table.name: site.grain(table.name) for table in self.trends.tables}
+        self.closure = Closure(self.trends.tables, self.grains, self.k)
 
     def release(self, shares: Sequence[Packed], accounts: Accounts) -> SiteRelease:
-        """From the tallies of the site, one for each share of the neighbourhoods, and the accounts of the run."""
-        out = SiteRelease(self.site.name)
+        """From the tallies of the site, one for each share of the neighbourhoods, and the accounts of the run.
+
+        The tallies may have more tables than are published here, for other profiles; they stay as they are.
+        """
+        out = SiteRelease(self.site.name, profile=self.profile)
         out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
         days = [day for _, name, day in accounts.days if name == self.site.name]
         states = self._states(days, accounts, out)
@@ -110,8 +83,8 @@ class SiteGuard:
             if table.name not in self.closure.opened and opened:
                 self._close(out, compared, opened)
             give_back()
-            number = self.trends.tables.index(table)
-            tallied = Tallied(shares, number, len(measures_of(self.trends)))
+            number = [one.name for one in self.tallied.tables].index(table.name)
+            tallied = Tallied(shares, number, len(measures_of(self.tallied)))
             # every period of the input, also those in which nothing concerns the table: they are decided as well
             for period in sorted({int(first_day(day, self.grains[table.name])) for day in days}):
                 others = compared[self.grains[table.name], period]
@@ -209,7 +182,7 @@ class SiteGuard:
             site=self.site.name,
             grain=self.grains[table.name],
             date=draft.date,
-            rows=as_table(table, climb, measures_of(self.trends)),
+            rows=as_table(table, climb, measures_of(self.tallied)),
             withheld=climb.hits(climb.withheld),
             generalised=size - same - len(climb.withheld),
             cells=size,

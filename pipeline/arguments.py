@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.argument_types import day, folder
+from pipeline.lifecycle_arguments import LIFECYCLE
 from schemas.trouble import Trouble
 
 VERSION = "0.1.0"
@@ -77,21 +78,6 @@ def parser() -> Parser:
     for add in _ADD:
         add(commands)
     return main_parser
-
-
-def folder(text: str) -> Path:
-    """The argument of --output; Path would make a folder `s3:` of a URL."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError("expected a folder on a file system that all workers share, not a URL")
-    return Path(text)
-
-
-def day(text: str) -> dt.date:
-    """The argument of --log-date."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("expected a day such as 2026-11-20") from None
 
 
 def _add_log_date(command: Parser) -> None:
@@ -270,6 +256,7 @@ def _add_commitments(commands: argparse._SubParsersAction[Parser]) -> None:
 
 _ADD = (
     _add_run, _add_scrub, _add_explain, _add_policy, _add_formats, _add_sample, _add_learn, _add_audit, _add_commitments,
+    *LIFECYCLE,
 )  # fmt: skip
-COMMANDS = tuple(add.__name__.removeprefix("_add_") for add in _ADD)
+COMMANDS = tuple(add.__name__.rpartition("add_")[2] for add in _ADD)
 """Names of all commands."""

@@ -106,7 +106,8 @@ def totals(records: Records) -> Checked:
     """Hits in the files are those of the ledger, and every run's record adds up to them."""
     faults, gone = [], 0
     listed = {part.place for part in records.parts}
-    for entry in records.ledger.entries:
+    entries = [entry for entry in records.ledger.entries if not entry.retired and not entry.erased]
+    for entry in entries:
         written: Counter[str] = Counter()
         for period in entry.periods:
             written[period.table] += period.events
@@ -127,8 +128,8 @@ def totals(records: Records) -> Checked:
         except Trouble as trouble:
             faults.append(f"run {entry.run_id}: {trouble.message}")
     if gone and not faults:
-        return MISSING, f"run.json of {gone} of {len(records.ledger.entries)} runs is gone"
-    return judged(faults, f"{len(records.ledger.entries)} runs add up, and so do {len(listed)} files")
+        return MISSING, f"run.json of {gone} of {len(entries)} runs is gone"
+    return judged(faults, f"{len(entries)} runs add up, and so do {len(listed)} files")
 
 
 def policies(records: Records) -> Checked:

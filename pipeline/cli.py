@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -53,7 +54,8 @@ def dispatch(arguments: list[str]) -> int:
     commands = {
         "run": run_command, "scrub": scrub_command, "explain": explain_command, "policy": policy_command,
         "formats": formats_command, "sample": sample_command, "learn": learn_command, "audit": audit_command,
-        "commitments": commitments_command,
+        "commitments": commitments_command, "subject": subject_command, "forget": forget_command,
+        "retention": retention_command, "ledger": ledger_command,
     }  # fmt: skip
     return commands[options.command](options, tuple(beam))
 
@@ -212,4 +214,38 @@ def learn_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     if not options.quiet:
         print(closing(learned), file=sys.stderr)
     print(told(wanted, learned).rstrip("\n"))
+    return 0
+
+
+def subject_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog subject`."""
+    private_memory()
+    from pipeline import subject
+
+    return subject.run(options, int(time.time()))
+
+
+def forget_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog forget`."""
+    private_memory()
+    signal.signal(signal.SIGTERM, stop)
+    from pipeline import forget
+
+    return forget.run(options, int(time.time()))
+
+
+def retention_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog retention`."""
+    private_memory()
+    signal.signal(signal.SIGTERM, stop)
+    from pipeline import retention
+
+    return retention.run(options, int(time.time()))
+
+
+def ledger_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
+    """`crowdlog ledger`."""
+    from pipeline.history import told
+
+    print(told(options.folder, options.json))
     return 0

@@ -97,7 +97,8 @@ class Entry:
 
     `previous` is the sha256 of the bytes of the commit before it, `committed` an ISO 8601 time. `files_skipped` are the
     digests of input files that earlier entries list as read and that this run did not read; `zones` the time zone of
-    each site.
+    each site. An entry of a deletion publishes nothing: `retired` are the places below DIR of published files that go,
+    `erased` the digests of raw logs.
     """
 
     number: int
@@ -111,6 +112,8 @@ class Entry:
     periods: tuple[Period, ...]
     files: tuple[PublishedFile, ...]
     zones: Mapping[str, str] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+    erased: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile not in FOLDERS or not RUN_ID.fullmatch(self.run_id):
@@ -163,6 +166,8 @@ def from_bytes(content: bytes) -> tuple[Entry, ...]:
         files_read=tuple(_file_read(file) for file in data["files_read"]),
         files_skipped=tuple(_text(digest) for digest in data["files_skipped"]),
         zones={_text(site): _text(zone) for site, zone in data["zones"].items()},
+        retired=tuple(_text(place) for place in data.get("retired", ())),
+        erased=tuple(_text(digest) for digest in data.get("erased", ())),
         **_published(_text(data["profile"]), data),
     )
     beside = data.get("beside", {})

@@ -32,7 +32,7 @@ def flow(
         >> Fused(
             Read(job.chunk_bytes, reporter, job.formats),  # Range → Chunk
             Parse(job.policy, job.fields, job.formats, job.written),  # Chunk → Events
-            Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key),  # Events → PseudonymousEvents
+            Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key, job.forgotten),  # → PseudonymousEvents
             Tally(job.policy, job.trends, job.shares, key),  # PseudonymousEvents → Sealed
         )
         | "Merge" >> Merge(key, job.shares)  # (number, sealed tally), one a number

@@ -10,6 +10,7 @@ from pipeline.sink import PREVIEW
 from schemas.load import Fields, Format, Trends
 from schemas.policy import Policy
 from schemas.stages import Range
+from transforms.forgotten import Forgotten
 from transforms.guard import Terms
 
 
@@ -28,7 +29,8 @@ class Job:
     """One run. `inputs` are the files that are read, by the number that Ranges carry; `skipped` the digests of those
     that are not; `repeated` counts files with the bytes of another; `assigned` is a digest of what assigns an event to
     a site and a day; `written` by when the lines were written, for those whose time says no year (seconds since the epoch);
-    `trends` the tables that some profile has, `terms` those of each profile, and `provenance` by what it publishes.
+    `trends` the tables that some profile has, `terms` those of each profile, and `provenance` by what it publishes;
+    `forgotten` whose events are dropped.
     """
 
     root: str
@@ -52,6 +54,7 @@ class Job:
     chunk_bytes: int
     terms: tuple[Terms, ...]
     provenance: Mapping[str, Provenance]
+    forgotten: Forgotten
 
     def folder(self, profile: str) -> str:
         """The folder that a profile is published to; of a preview, the first one's holds that of the other."""

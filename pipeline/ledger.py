@@ -105,6 +105,12 @@ class Ledger:
         """sha256 → the file, as the latest entry has it."""
         return {file.sha256: file for entry in self.entries for file in entry.files_read}
 
+    @cached_property
+    def retired(self) -> dict[str, str]:
+        """Place below DIR → sha256 of every published file whose time is over: it is there no more, its period stays decided."""
+        digests = {f"{entry.folder}/{file.path}": file.sha256 for entry in self.entries for file in entry.files}
+        return {place: digests[place] for entry in self.entries for place in entry.retired if place in digests}
+
     def zones(self, profile: str) -> dict[str, str]:
         """The time zone in which each site was published last."""
         return {site: zone for entry in self.entries if entry.profile == profile for site, zone in entry.zones.items()}
@@ -117,13 +123,24 @@ class Ledger:
         `tables_by_site` has the grain of each table of each site. A file without events, with a site that is not in
         there, or whose events were `assigned` to sites and days in another way, is read again.
         """
+        file = self.read_as(digest, assigned)
+        return file is not None and any(file.days.values()) and self.settled(profile, file.days, tables_by_site)
+
+    def read_as(self, digest: str, assigned: str) -> FileRead | None:
+        """The file of a digest, if it was read in full with its events `assigned` to sites and days in this way."""
         file = self._read.get(digest)
-        if file is None or file.assigned != assigned or not any(file.days.values()):
-            return False
+        return file if file is not None and file.assigned == assigned else None
+
+    def settled(
+        self, profile: str, days: Mapping[str, Iterable[dt.date]], tables_by_site: Mapping[str, Mapping[str, str]]
+    ) -> bool:
+        """Whether these days, by site, are decided for every table of the site."""
         return all(
             site in tables_by_site
-            and all(self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in days)
-            for site, days in file.days.items()
+            and all(
+                self.overlaps(profile, site, table, "day", date) for table in tables_by_site[site] for date in dates
+            )
+            for site, dates in days.items()
         )
 
     def covered(self, profile: str) -> dict[tuple[str, str], frozenset[int]]:

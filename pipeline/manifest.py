@@ -16,7 +16,11 @@ NAME = "manifest.json"
 def render(ledger: Ledger, profile: str) -> bytes:
     """The manifest of a profile as JSON: no clock and no run in it, so equal releases have equal manifests."""
     files = {
-        path: facts for entry in ledger.entries if entry.profile == profile for path, facts in _facts(entry).items()
+        path: facts
+        for entry in ledger.entries
+        if entry.profile == profile
+        for path, facts in _facts(entry).items()
+        if f"{entry.folder}/{path}" not in ledger.retired
     }
     return (json.dumps({"profile": profile, "files": files}, indent=1, sort_keys=True) + "\n").encode()
 

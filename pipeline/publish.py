@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from pipeline.entry import FOLDERS, RUN_ID, Entry, FileRead, Period, Provenance,
 from pipeline.ledger import Ledger, folder_of
 from pipeline.sink import PREVIEW, STAGING, Staged, staging_of
 from schemas.trouble import Trouble
+from transforms.forgotten import FOLDER as FORGOTTEN
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def commit(
         _check_staging(root, entry)
     ledger = ledger.append(root, *entries)
     for entry in entries:
-        _promote(root, entry)
+        _promote(root, entry, {})
     for entry in entries:
         _clear(staging_of(root, run_id, entry.folder))
     manifest.rebuild(root, ledger)
@@ -120,13 +121,15 @@ def _check_staging(root: Path, entry: Entry) -> None:
         sync_folders([root, *branches(root, [str((staging / file.path).relative_to(root)) for file in entry.files])])
 
 
-def _promote(root: Path, entry: Entry) -> None:
-    """Move the files of an entry to the release folder; those that stand there already are left."""
+def _promote(root: Path, entry: Entry, retired: Collection[str]) -> None:
+    """Move the files of an entry to the release folder; those that stand there already are left, retired ones are not missed."""
     staging = staging_of(root, entry.run_id, entry.folder)
     release = root / entry.folder
     moved = []
     for file in entry.files:
         source, target = staging / file.path, release / file.path
+        if f"{entry.folder}/{file.path}" in retired:
+            continue
         if target.exists():
             _expect(target, file.sha256, "changed since it was published: restore it from a backup")
             continue
@@ -163,17 +166,18 @@ def discard(root: Path, run_id: str) -> None:
 def recover(root: Path) -> list[str]:
     """Bring a folder to what its ledger says, whatever a killed run left; to be called under the lock, at each start.
 
-    Completes promotions, removes what no entry lists from staging, and rebuilds the manifests. Returns warnings: files
-    in a release folder that no entry lists, which are left as they are. Raises Trouble E402 (broken ledger) and E405
-    (a published file is missing or changed).
+    Completes promotions and deletions, removes what no entry lists from staging, and rebuilds the manifests. Returns
+    warnings: files in a release folder that no entry lists, which are left as they are. Raises Trouble E402 (broken
+    ledger) and E405 (a published file is missing or changed).
     """
-    for folder in (folder_of(root), *root.glob("internal/runs/*")):
+    for folder in (folder_of(root), root.joinpath(*FORGOTTEN), *root.glob("internal/runs/*")):
         sweep(folder)
     ledger = Ledger.load(root)
     if ledger.entries:
         sync_folders([folder_of(root)])  # the killed run may not have got to it, and promotion relies on the entry
     for entry in ledger.entries:
-        _promote(root, entry)
+        _promote(root, entry, ledger.retired)
+    retire(root, ledger)
     staging = root.joinpath(*STAGING)
     if staging.exists():
         shutil.rmtree(staging)
@@ -181,11 +185,31 @@ def recover(root: Path) -> list[str]:
     return _unlisted(root, ledger)
 
 
+def retire(root: Path, ledger: Ledger) -> None:
+    """Remove the published files whose end is in the ledger, and the folders that are empty then.
+
+    A file that is there again, from a backup, goes again; one of another content is none of ours, and is left.
+    """
+    for place, sha256 in ledger.retired.items():
+        if _is(root / place, sha256):
+            os.unlink(root / place)
+    there = {folder for folder in branches(root, ledger.retired) if folder.is_dir()}
+    for folder in sorted(there - {root}, key=lambda one: -len(one.parts)):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+    sync_folders(folder for folder in there if folder.is_dir())
+
+
+def _is(file: Path, sha256: str) -> bool:
+    return file.is_file() and digest_of(file) == sha256
+
+
 def _unlisted(root: Path, ledger: Ledger) -> list[str]:
     found = []
     for profile, name in FOLDERS.items():
         entries = [entry for entry in ledger.entries if entry.profile == profile]
         listed = {root / name / file.path for entry in entries for file in entry.files}
+        listed -= {root / place for place in ledger.retired}
         listed |= {root / name / manifest.NAME} if entries else set()
         files = (Path(folder, file) for folder, _, files in os.walk(root / name) for file in files)
         found += [f"{file} is in no ledger entry; it was left as it is" for file in sorted(files) if file not in listed]

@@ -30,6 +30,7 @@ from schemas.load import DeclarationError
 from schemas.policy import Policy
 from schemas.profiles import profiles, together
 from schemas.trouble import Trouble, from_text
+from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.guard import Calendar, Terms
 
@@ -118,6 +119,7 @@ def prepare(
         chunk_bytes=engine.chunk,
         terms=terms,
         provenance={one.profile: provenance(replace(policy, k=one.k), countries) for one in terms},
+        forgotten=Forgotten.of(wanted.output),
     )
     return job, fresh
 

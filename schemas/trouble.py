@@ -30,6 +30,8 @@ CODES = {
     "E405": (4, "a published file is missing or changed"),
     "E406": (4, "the counts of the run do not add up"),
     "E407": (4, "the folder holds something else"),
+    "E408": (4, "tombstones cannot be applied"),
+    "E409": (4, "what would be deleted is not what was shown"),
 }
 
 

@@ -19,6 +19,7 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from transforms.addresses import NetworkKey
 from transforms.distinct import Source, Words
+from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.keys import KeyReference, derive
 from transforms.partials import number
@@ -30,11 +31,23 @@ MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so the
 
 
 class Anonymise:
-    """A step of the fused stage. Built with declarations alone; what needs files or the key is opened in the worker."""
+    """A step of the fused stage. Built with declarations alone; what needs files or the key is opened in the worker.
 
-    def __init__(self, policy: Policy, fields: Fields, forced_site: str | None, geo_db: str, key: KeyReference) -> None:
+    Events of whoever is `forgotten` are dropped before anything else is done, and counted as skipped lines.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        fields: Fields,
+        forced_site: str | None,
+        geo_db: str,
+        key: KeyReference,
+        forgotten: Forgotten | None = None,
+    ) -> None:
         check_treatments(fields)
         self.policy, self.forced_site, self.geo_db, self.key = policy, forced_site, geo_db, key
+        self.forgotten = forgotten or Forgotten()
         self._bench: Bench | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -47,8 +60,9 @@ class Anonymise:
     def __call__(self, chunks: Iterator[Events]) -> Iterator[PseudonymousEvents]:
         if self._bench is None:
             self._bench = Bench(self.policy, self.forced_site, Countries(self.geo_db), self.key.fetch())
+        tombstones = self.forgotten.load(self.policy.ip)
         for events in chunks:
-            yield self._bench.anonymise(events)
+            yield self._bench.anonymise(events if tombstones is None else tombstones.drop(events))
 
 
 def check_treatments(fields: Fields) -> None:

@@ -1,0 +1,156 @@
+"""Search: which raw lines of a log are of an address, by the run's own parser, in bounded memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.source import Bounded, Input, open_bytes, padded
+from pipeline.unpack import BLOCK
+from schemas import load
+from schemas.load import Format
+from schemas.policy import Policy
+from schemas.stages import Accounts, Chunk, Range
+from transforms.parse import Parse
+from transforms.parsers.families import next_header
+from transforms.parsers.reader import LONGEST_LINE
+from transforms.tombstones import Tombstones
+
+LOOKED_AT = frozenset(
+    {"client", "forwarded", "visitor", "time"}
+)  # columns that it takes to know whose a line is, and of when
+
+Take = Callable[[bytes, bytes], None]
+"""Is told each line that was found: the header line that counts for it (b"" without one), and its bytes."""
+
+
+class Piece(NamedTuple):
+    """Bytes of a log: whole lines from line number `first` (from 1) on, or a part of one that is too long to be read.
+
+    All pieces together are the unpacked bytes of the file; the last line may have no newline.
+    """
+
+    first: int
+    content: bytes
+    is_whole: bool
+
+
+def pieces(source: Input) -> Iterator[Piece]:
+    """The pieces of a log, ~1 MiB each. Raises Trouble E302, E303."""
+    first, rest, is_inside = 1, b"", False
+    with open_bytes(source.path) as raw:
+        for block in Bounded(raw, Range(0, source.path, 0, source.size, ""), BLOCK).lines():
+            if is_inside:
+                end = block.find(b"\n") + 1
+                yield Piece(first, block[: end or None], False)
+                if not end:
+                    continue
+                first, block, is_inside = first + 1, block[end:], False
+            content = rest + block
+            end = content.rfind(b"\n") + 1
+            if end:
+                yield Piece(first, content[:end], True)
+                first += content.count(b"\n", 0, end)
+            rest = content[end:]
+            if len(rest) > LONGEST_LINE:
+                yield Piece(first, rest, False)
+                rest, is_inside = b"", True
+    if rest:
+        yield Piece(first, rest, True)
+
+
+@dataclass
+class Found:
+    """What was found in a log: `numbers` of lines, from 1; how many lines it has, and how many could not be looked at.
+
+    `unread` lines are of no format, `addressless` ones of a format without what was sought: addresses, or ids of visitors.
+    """
+
+    source: Input
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    lines: int = 0
+    unread: int = 0
+    addressless: int = 0
+
+
+class Search:
+    """Finds lines whose events some tombstones are about. `formats` and `now` are as Parse takes them."""
+
+    def __init__(self, policy: Policy, formats: Mapping[str, Format], now: int, sought: Tombstones) -> None:
+        self.formats, self.sought = formats, sought
+        self._parse = Parse(policy, load.fields(), formats, now)
+        self._parse.columns = LOOKED_AT
+
+    def file(self, source: Input, format_: str, take: Take | None = None) -> Found:
+        """Search a log whose lines are in `format_`. Raises Trouble."""
+        found, header = Found(source), b""
+        headed = self.formats.get(format_)
+        for piece in pieces(source):
+            found.lines = piece.first
+            if not piece.is_whole:
+                found.unread += piece.content.endswith(b"\n")
+                continue
+            lines = piece.content if piece.content.endswith(b"\n") else piece.content + b"\n"
+            found.lines += lines.count(b"\n") - 1
+            accounts, addressless = Accounts(), [0]
+            numbers = self._lines(format_, header, lines, accounts, addressless)
+            found.unread += sum(accounts.rejected.values())
+            found.addressless += addressless[0]
+            if numbers and take is not None:
+                self._tell(format_, header, lines, numbers, take)
+            found.numbers.extend(piece.first + number for number in numbers)
+            if headed is not None and headed.header:
+                header = next_header(headed, header, lines)
+        return found
+
+    def _lines(
+        self, format_: str, header: bytes, lines: bytes, accounts: Accounts | None, addressless: list[int]
+    ) -> list[int]:
+        """Numbers, from 0, of the lines that are found.
+
+        Events do not say which lines they are of. Where each line gives one event, it is the line of the same number;
+        else halves are parsed until that holds, or nothing is found in them.
+        """
+        buffer, size = padded(lines)
+        events = list(self._parse.events(Chunk(0, format_, buffer, size, Accounts(), header)))
+        masks = [self.sought.found(one.batch) for one in events]
+        if accounts is not None:
+            for one in events:
+                accounts.rejected.update(one.accounts.rejected)
+                addressless[0] += 0 if self.sought.can_find(one.batch) else one.batch.num_rows
+        if not any(mask.any() for mask in masks):
+            return []
+        count = lines.count(b"\n")
+        if count == 1:
+            return [0]
+        if len(masks) == 1 and len(masks[0]) == count:
+            return [int(number) for number in np.flatnonzero(masks[0])]
+        cut = _middle(lines)
+        headed = self.formats.get(format_)
+        behind = next_header(headed, header, lines[:cut]) if headed is not None and headed.header else b""
+        first = self._lines(format_, header, lines[:cut], None, addressless)
+        before = lines.count(b"\n", 0, cut)
+        return first + [before + number for number in self._lines(format_, behind, lines[cut:], None, addressless)]
+
+    def _tell(self, format_: str, header: bytes, lines: bytes, numbers: list[int], take: Take) -> None:
+        headed, chosen = self.formats.get(format_), set(numbers)
+        for number, line in enumerate(_split(lines)):
+            if headed is not None and headed.header:
+                header = next_header(headed, header, line)
+            if number in chosen:
+                take(header, line)
+
+
+def _split(lines: bytes) -> list[bytes]:
+    """Lines with their newlines; other line breaks are content."""
+    return [line + b"\n" for line in lines[:-1].split(b"\n")]
+
+
+def _middle(lines: bytes) -> int:
+    """Where the line begins that is nearest behind the middle, or the last one."""
+    half = lines.find(b"\n", len(lines) // 2, len(lines) - 1) + 1
+    return half or lines.rfind(b"\n", 0, len(lines) - 1) + 1

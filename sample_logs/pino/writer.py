@@ -19,7 +19,7 @@ def line(hit: Hit, rng: random.Random) -> str:
         {
             "level": 30, "time": hit.time * 1000 + rng.randrange(1000), "pid": rng.randrange(900, 910), "hostname": "web1",
             "req": {
-                "id": rng.randrange(9999), "method": hit.method, "url": hit.target, "headers": headers,
+                "id": rng.randrange(1, 999), "method": hit.method, "url": hit.target, "headers": headers,
                 "remoteAddress": hit.client, "remotePort": rng.randrange(1024, 65536),
             },
             "res": {"statusCode": hit.status, "headers": {"content-length": str(size(hit))}},

@@ -289,3 +289,32 @@ def test_compiled_and_plain_give_the_same_events(name: str, monkeypatch: pytest.
     monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: False)
     assert events(made, data, header) == fast
     assert 0 < fast[1].parsed < fast[1].lines
+
+
+def test_the_target_of_a_line_without_its_request_is_its_path() -> None:
+    """Two keys may give the path, and lines of one file may have either, both, or a dash for one."""
+    one = {"time_local": "20/Nov/2026:00:00:00 +0000", "remote_addr": "192.0.2.1", "status": "200"}
+    asked = [
+        {"request": "GET /a?utm_source=x HTTP/1.1"},
+        {"request_uri": "/b?utm_source=y"},
+        {"request": "GET /c HTTP/1.1", "request_uri": "/other"},
+        {"request": "-", "request_uri": "\\/d?utm_source=z"},
+        {"request": "", "request_uri": "-"},
+    ]
+    lines = b"".join(json.dumps({**one, **more}).replace("\\\\", "\\").encode() + b"\n" for more in asked)
+    found, _ = events("nginx_json", lines)
+    assert [row["path"] for row in found] == [b"/a", b"/b", b"/c", b"/d", None]
+    assert [row["query"] for row in found] == [b"utm_source=x", b"utm_source=y", None, b"utm_source=z", None]
+
+
+def test_nginx_with_the_keys_of_elastics_example() -> None:
+    """remote_ip, response, bytes, referrer, agent."""
+    row = event(
+        "nginx_json",
+        {
+            "time": "20/Nov/2026:00:00:00 +0000", "remote_ip": "192.0.2.1", "request": "GET /a HTTP/1.1", "response": 304,
+            "bytes": 12, "referrer": "https://b.example/", "agent": AGENT,
+        },
+    )  # fmt: skip
+    wanted = {"client": b"192.0.2.1", "status": 304, "bytes": 12, "referrer": b"https://b.example/", "path": b"/a"}
+    assert {key: row[key] for key in wanted} == wanted and row["agent"] == AGENT.encode()

@@ -19,7 +19,6 @@ from transforms.kernels.calls import (
     Parameters,
     Rows,
     authorities,
-    split_requests,
     values,
 )
 from transforms.kernels.lines import gather
@@ -28,11 +27,11 @@ from transforms.parsers.blocks import blocks, reject, runs
 from transforms.parsers.directive import compile_layout
 from transforms.parsers.escapes import ESCAPES, from_percent
 from transforms.parsers.reader import LONGEST_LINE, NONE, Reader, may_miss
+from transforms.parsers.requests import WHOLES, absent, first_given, split
 from transforms.parsers.times import from_zone, is_yearless, is_zoneless, with_year
 
 _TYPES = {"timestamp": pa.int64(), "status": pa.int16(), "count": pa.int64(), "duration": pa.int64()}
 _NOTHING = (b"", b"-")
-_DASH = 45
 _DASHLESS = frozenset({"client", "path"})  # a "-" there is a value (in a query it never is one: it has no name)
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -198,7 +197,7 @@ class TextParser:
     def _join(self, block: Block, starts: Int32, lens: Int32, numbers: dict[int, Int64]) -> None:
         """Make one field of those that give one column, and a time of date and clock; put it into the zone of UTC."""
         for first, other in self.layout.others:
-            gone = (lens[first] == 0) | ((lens[first] == 1) & (block.text[starts[first]] == _DASH))
+            gone = absent(block, starts[first], lens[first])
             starts[first], lens[first] = (
                 np.where(gone, starts[other], starts[first]),
                 np.where(gone, lens[other], lens[first]),
@@ -244,10 +243,11 @@ class TextParser:
                 yield name, dictionaries[name].encode(text, *authorities(text, begins, sizes))
             elif name not in ("path", "query"):
                 yield name, dictionaries[name].encode(block, starts[at[name]], lens[at[name]])
-        whole = next((name for name in ("request", "target", "url", "location", "path") if name in at), None)
-        if whole is not None and {"path", "query"} & set(self.columns):
-            text, begins, sizes = self._unescaped(block, starts[at[whole]], lens[at[whole]])
-            parts = split_requests(text, begins, sizes, whole == "request", whole == "location")
+        wholes = [name for name in WHOLES if name in at]
+        if wholes and {"path", "query"} & set(self.columns):
+            *spans, number = first_given(block, starts, lens, [at[name] for name in wholes])
+            text, begins, sizes = self._unescaped(block, *spans)
+            parts = split(text, begins, sizes, number, wholes)
             paths = np.zeros(0, np.int32)
             if "path" in dictionaries:
                 paths = dictionaries["path"].encode(text, parts[0], parts[1])

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline import apart
 from pipeline.arguments import parser
+from pipeline.forked import ForkServer
 from schemas.trouble import Trouble
 
 
@@ -66,11 +68,8 @@ def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
         raise Trouble("E201", f"--sensitive takes TABLE.KEY, {len(wrong)} are something else")
     given = {key: value for key, value in vars(options).items() if key != "command"}
     sys.stdout.flush()
-    # -P: a folder `audit` where the operator happens to stand is not ours
-    here = str(Path(__file__).resolve().parents[1])
-    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-P", "-m", "audit", json.dumps(given)]
-    return subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode
+    command = apart.command("audit", json.dumps(given))
+    return subprocess.run(command, check=False, env=apart.surroundings()).returncode
 
 
 def commitments_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
@@ -92,13 +91,15 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     check_run(options)
     private_memory()
     signal.signal(signal.SIGTERM, stop)
+    server = ForkServer(options.workers)
+    server.start()  # before the imports of this process: it has as many
     from pipeline.options import Wanted
     from pipeline.run import run
     from pipeline.summary import summary
 
     given = {key: value for key, value in vars(options).items() if key != "command"}
     given |= {"inputs": tuple(options.inputs), "profiles": tuple(options.profiles or ()), "beam": beam}
-    outcome = run(Wanted(**given))
+    outcome = run(Wanted(**given), server=server)
     if not options.quiet:
         print(summary(outcome, options.output), file=sys.stderr)
     if options.json:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +83,14 @@ def engine(wanted: Wanted) -> Engine:
 def _local(workers: int, flags: Sequence[str]) -> tuple[Any, Any]:
     """FnApiRunner by name: DirectRunner may choose another engine (DESIGN.md 5.1).
 
-    More than one worker is Beam's multi_processing mode with a worker of our own, so that it can be kept silent.
+    More than one worker is Beam's multi_processing mode with workers of our own (pipeline/forked.py), which are silent.
     """
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
     if workers == 1:
         return FnApiRunner(), _checked(flags)
-    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
-    environment = SubprocessSDKEnvironment.from_command_string(command)
+    environment = SubprocessSDKEnvironment.from_command_string("false")  # no command: they are forked
     return FnApiRunner(default_environment=environment), _checked([*flags, f"--direct_num_workers={workers}"])
 
 

@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline import conservation, lock, publish
 from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy, chosen_profiles
 from pipeline.entry import Provenance
+from pipeline.forked import AGAIN, DIED, ForkServer, forked_workers
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
@@ -47,10 +48,17 @@ class Outcome:
     seconds: float
 
 
-def run(wanted: Wanted, now: int | None = None) -> Outcome:
-    """Do the whole job. `now` is the clock in seconds since the epoch. Raises Trouble; then nothing was published."""
+def run(wanted: Wanted, now: int | None = None, server: ForkServer | None = None) -> Outcome:
+    """Do the whole job. `now` is the clock in seconds since the epoch, `server` may have been started already.
+
+    Raises Trouble; then nothing was published.
+    """
+    with server or ForkServer(wanted.workers) as workers:
+        return _run(wanted, int(time.time()) if now is None else now, workers)
+
+
+def _run(wanted: Wanted, now: int, server: ForkServer) -> Outcome:
     began = time.monotonic()
-    now = int(time.time()) if now is None else now
     policy = chosen_policy(wanted)
     countries = chosen_database(wanted)
     chosen = engine(wanted)
@@ -60,7 +68,7 @@ def run(wanted: Wanted, now: int | None = None) -> Outcome:
         job, fresh = prepare(wanted, policy, countries, inputs, now, chosen)
         if job.ranges:
             try:
-                execute(job, chosen, wanted, sum(source.size for source in fresh))
+                execute(job, chosen, wanted, sum(source.size for source in fresh), server)
             finally:
                 publish.discard(wanted.output, job.run_id)
             record = json.loads((wanted.output / "internal" / "runs" / job.run_id / "run.json").read_text())
@@ -174,7 +182,7 @@ def provenance(policy: Policy, countries: Countries) -> Provenance:
     )
 
 
-def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
+def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkServer) -> None:
     """Build the graph and run it. Raises Trouble."""
     import apache_beam as beam
 
@@ -184,10 +192,13 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
 
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
     progress.stage("getting ready; the first run on a machine compiles its kernels, which takes some seconds")
-    calls.warm()  # once, before workers start: each would compile for itself
+    if server.is_needed:
+        server.wait_until_ready()  # it has compiled them for all workers
+    else:
+        calls.warm()
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
-        with Launcher(progress, wanted.key_ref) as launcher, guarded:
+        with Launcher(progress, wanted.key_ref) as launcher, guarded, forked_workers(server):
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None)
             pipeline.run().wait_until_finish()
@@ -200,7 +211,9 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int) -> None:
             raise
         if "KeyboardInterrupt" in str(error):  # Beam wraps what stops a worker thread
             raise KeyboardInterrupt from None
-        raise from_text(str(error)) or Trouble("E103", f"the engine failed ({type(error).__name__})") from None
+        if not (trouble := from_text(str(error))):
+            trouble = DIED if server.has_died(AGAIN) else Trouble("E103", f"the engine failed ({type(error).__name__})")
+        raise trouble from None
     finally:
         progress.clear()
 

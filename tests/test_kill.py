@@ -262,6 +262,23 @@ def test_workers_go_with_the_run(log: Path, tmp_path: Path, undisturbed: dict[st
     check_after_rerun(killed, log, undisturbed)
 
 
+def test_run_ends_with_one_of_its_workers(log: Path, tmp_path: Path) -> None:
+    """With --workers 2, a worker that is killed (as for want of memory) ends the run at once, with one line and E103."""
+    killed = Killed(tmp_path)
+    run = killed.start(log, "transforms.anonymise:Bench.anonymise:2", "--workers", "2")
+    try:
+        assert until(lambda: any(killed.flags.iterdir()), DEADLINE)
+        killed.workers = descendants(run.pid)
+        os.kill(int(next(killed.flags.iterdir()).name), signal.SIGKILL)
+        said, _ = run.communicate(timeout=DEADLINE)
+    finally:
+        run.kill()
+    assert run.returncode == 1
+    assert said.startswith(b"crowdlog: E103: a worker process died") and said.count(b"\n") == 1
+    assert until(lambda: not any(map(is_running, killed.workers)), GONE)
+    assert tree(killed.output / "release") == {} and entries(killed.output) == 0
+
+
 def test_killed_preview_leaves_the_old_one(log: Path, tmp_path: Path) -> None:
     """Killed while a preview is staged: the earlier preview stands, and there is neither release nor ledger."""
     killed = Killed(tmp_path)

@@ -1,0 +1,144 @@
+"""Forked: has Beam's local engine fork its worker processes from one that is ready (pipeline/worker.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from types import TracebackType
+from typing import Any
+from unittest.mock import patch
+
+from pipeline import apart
+from pipeline.worker import ALONE, READY
+from schemas.trouble import Trouble
+
+PATIENCE = 20.0  # seconds that workers have to end after their run
+AGAIN = 0.5  # seconds between two looks at what is waited for
+DIED = Trouble("E103", "a worker process died; was it killed for want of memory? Nothing was published")
+
+
+class ForkServer:
+    """Context of a run: with several workers, the process from which they are forked."""
+
+    def __init__(self, workers: int) -> None:
+        self.is_needed = workers > 1
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it was started: the earlier the better, for it gets ready while the launcher does."""
+        if self.is_needed and not self._process:
+            self._process = subprocess.Popen(
+                apart.command("pipeline.worker"),
+                env=apart.surroundings(ALONE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+
+    def __enter__(self) -> ForkServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process:
+            if error is not None:
+                self._process.kill()  # its workers go with it
+            if self._process.stdin:
+                self._process.stdin.close()  # no more workers are wanted
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
+            self._process = None
+
+    def wait_until_ready(self) -> None:
+        """Wait for its imports and kernels. Raises Trouble E103 when it has failed."""
+        if self._process and self._process.stdout and self._process.stdout.readline() != READY:
+            raise Trouble("E103", "worker processes cannot be started; --workers 1 needs none")
+
+    def fork(self, environment: Mapping[str, str]) -> None:
+        """Start one worker."""
+        if self._process and self._process.stdin:
+            self._process.stdin.write(json.dumps(environment).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def has_died(self, patience: float | None = None) -> bool:
+        """Whether it ends before it is told to: it does when one of its workers has died, and the others end with it.
+
+        Waits so many seconds for that, or for as long as it takes.
+        """
+        try:
+            return self._process is not None and self._process.wait(patience) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
+
+@contextmanager
+def forked_workers(server: ForkServer) -> Iterator[None]:
+    """While the block runs, Beam's worker processes are forks of the server, whatever command their environment has."""
+    if not server.is_needed:
+        yield
+        return
+    from apache_beam.portability import python_urns
+    from apache_beam.portability.api import endpoints_pb2
+    from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWorkerHandler, WorkerHandler
+    from google.protobuf import json_format, text_format
+
+    started: list[GrpcWorkerHandler] = []
+
+    class ForkedWorkerHandler(GrpcWorkerHandler):
+        """One worker, told by its environment where the engine is: as Beam's SubprocessSdkWorker, but for the logging."""
+
+        def __init__(self, _: bytes, *told: Any) -> None:
+            super().__init__(*told)
+
+        def start_worker(self) -> None:
+            control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
+            options = self.provision_info.provision_info.pipeline_options
+            started.append(self)
+            server.fork(
+                {
+                    "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
+                    "PIPELINE_OPTIONS": json_format.MessageToJson(options),
+                    "WORKER_ID": self.worker_id,
+                }
+            )
+
+        def stop_worker(self) -> None:
+            """It ends by itself when its control line does; the server waits for it."""
+
+    handlers = {python_urns.SUBPROCESS_SDK: (ForkedWorkerHandler, bytes)}
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(server, started, over), daemon=True).start()
+    with patch.dict(WorkerHandler._registered_environments, handlers), _quiet_threads():
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def _watch(server: ForkServer, started: list[Any], over: threading.Event) -> None:
+    """Let the run fail when a worker has died: Beam would wait for its answer for ever."""
+    from apache_beam.portability.api import beam_fn_api_pb2
+
+    server.has_died()
+    while not over.wait(AGAIN):
+        for waiting in [one for handler in started for one in list(handler.control_conn._futures_by_id.values())]:
+            waiting.set(beam_fn_api_pb2.InstructionResponse(instruction_id=waiting.instruction_id, error=str(DIED)))
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """Tracebacks of Beam's threads, whose lines break when a worker dies, are shown with CROWDLOG_DEBUG=1 only."""
+    with nullcontext() if os.environ.get("CROWDLOG_DEBUG") == "1" else patch.object(threading, "excepthook", _nothing):
+        yield
+
+
+def _nothing(_: Any) -> None:
+    """Shows nothing."""

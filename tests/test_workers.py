@@ -1,0 +1,84 @@
+"""Workers of `--workers N`: what they are forked from, and what they may say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import apart, forked
+from pipeline.forked import ForkServer
+from pipeline.options import Wanted
+from pipeline.run import run
+from pipeline.worker import ALONE
+from schemas.trouble import Trouble
+
+LOG = Path(__file__).resolve().parents[1] / "sample_logs" / "combined" / "input.log"
+DEADLINE = 120.0
+FORKED = """
+import json, os
+from pipeline import worker
+worker.get_ready()
+threads = len(os.listdir("/proc/self/task"))
+worker.work = lambda environment, parent: os._exit(7)
+pid = worker.start({})
+print(json.dumps([threads, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]))
+"""
+ANEW = """
+import json, os, threading
+from pipeline import worker
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+pid = worker.start({"PIPELINE_OPTIONS": "no JSON"})
+print(json.dumps([open(f"/proc/{pid}/cmdline").read().split(chr(0))[-2], os.waitpid(pid, 0)[1] != 0]))
+"""
+
+
+def told(program: str) -> object:
+    """What a program prints, as JSON."""
+    command = [*apart.command("x")[:-2], "-c", program]
+    done = subprocess.run(
+        command, env=apart.surroundings(ALONE), capture_output=True, timeout=DEADLINE, check=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def published(folder: Path, workers: int) -> dict[str, bytes]:
+    """The release of a sample."""
+    run(Wanted((str(LOG),), folder, workers=workers, partial=True, quiet=True))
+    release = folder / "release"
+    return {str(path.relative_to(release)): path.read_bytes() for path in release.rglob("*.parquet")}
+
+
+def test_what_is_forked_has_one_thread() -> None:
+    """With everything imported and all kernels there the process has one thread, and so its workers are forks of it."""
+    assert told(FORKED) == [1, 7]
+
+
+def test_process_with_threads_is_not_forked() -> None:
+    """A second thread, which could hold a lock for ever in a fork: the worker is started anew."""
+    assert told(ANEW) == ["--anew", True]
+
+
+def test_workers_that_are_started_anew_publish_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that start threads cost time, and not a byte."""
+    expected = published(tmp_path / "one", 1)
+    monkeypatch.setattr(forked, "ALONE", {"OPENBLAS_NUM_THREADS": "2"})
+    assert len(expected) > 5
+    assert published(tmp_path / "two", 2) == expected
+
+
+def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends before it is ready: E103 and what to do."""
+    monkeypatch.setattr(forked.apart, "command", lambda module: ["false"])
+    with pytest.raises(Trouble, match="--workers 1") as failed, ForkServer(2) as server:
+        server.wait_until_ready()
+    assert failed.value.code == "E103"
+
+
+def test_one_worker_needs_no_server() -> None:
+    """A run in one process starts no other."""
+    with ForkServer(1) as server:
+        assert server._process is None
+        server.wait_until_ready()

@@ -20,9 +20,12 @@ from transforms.tally import Tally
 
 
 def flow(
-    pipeline: beam.Pipeline, job: Job, key: KeyReference, reporter: Reporter | None = None
+    pipeline: beam.Pipeline, job: Job, key: KeyReference, reporter: Reporter | None = None, content: type[bytes] = bytes
 ) -> beam.PCollection[int]:
-    """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2)."""
+    """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2).
+
+    `content` is the type of sealed tallies: Held where the run's processes are of one family.
+    """
     refuse_links(job.fields, job.trends)  # no type, table or file holds a network beside an identity
     return (
         pipeline
@@ -34,9 +37,10 @@ def flow(
             Parse(job.policy, job.fields, job.formats, job.written),  # Chunk → Events
             Anonymise(job.policy, job.fields, job.forced_site, job.geo_db, key, job.forgotten),  # → PseudonymousEvents
             Tally(job.policy, job.trends, job.shares, key),  # PseudonymousEvents → Sealed
+            content=content,
         )
-        | "Merge" >> Merge(key, job.shares)  # (number, sealed tally), one a number
-        | "Gather" >> Gather(job.sites, job.shares)  # (site number, its sealed tallies)
+        | "Merge" >> Merge(key, job.shares, content)  # (number, sealed tally), one a number
+        | "Gather" >> Gather(job.sites, job.shares, content)  # (site number, its sealed tallies)
         | "Guard" >> Guard(job.policy, job.trends, job.terms, key)  # Released of each profile: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
         | "Publish" >> Publish(job)  # one commit

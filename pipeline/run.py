@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,7 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
 
     from pipeline.flow import flow
     from pipeline.loopback import loopback_only
+    from transforms.held import Held, holding
     from transforms.kernels import calls
 
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
@@ -198,9 +199,10 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
         calls.warm()
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
-        with Launcher(progress, wanted.key_ref) as launcher, guarded, forked_workers(server):
+        with Launcher(progress, wanted.key_ref) as launcher, guarded, forked_workers(server), holding():
+            content = Held if engine.local and engine.workers == 1 else bytes
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
-            flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None)
+            flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None, content)
             pipeline.run().wait_until_finish()
     except Trouble:
         raise

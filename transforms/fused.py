@@ -18,16 +18,16 @@ class Fused(beam.PTransform):
     """Range → Sealed. Steps are callables `Iterator[A] -> Iterator[B]`; a wrong order is refused while the graph is built.
 
     Engines fuse when they like to, and spill, log or ship what they do not fuse. Raw lines must not depend on that:
-    inside of this one DoFn they are ordinary generators.
+    inside of this one DoFn they are ordinary generators. `content`: of which type sealed bytes are (bytes, or Held).
     """
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Step, content: type[bytes] = bytes) -> None:
         super().__init__()
         check_order(steps)
-        self.steps = steps
+        self.steps, self.content = steps, content
 
     def expand(self, ranges: beam.PCollection[Range]) -> beam.PCollection[tuple[int, bytes]]:
-        return ranges | "RunSteps" >> beam.ParDo(RunSteps(self.steps))
+        return ranges | "RunSteps" >> beam.ParDo(RunSteps(self.steps)).with_output_types(tuple[int, self.content])
 
 
 def check_order(steps: Iterable[Step]) -> None:

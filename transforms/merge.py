@@ -17,8 +17,8 @@ class ArrowMerge(beam.CombineFn):
 
     WAITING = 16 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
 
-    def __init__(self, key: KeyReference, shares: int) -> None:
-        self.key, self.floor = key, self.WAITING // shares
+    def __init__(self, key: KeyReference, shares: int, content: type[bytes] = bytes) -> None:
+        self.key, self.floor, self.content = key, self.WAITING // shares, content
 
     def create_accumulator(self) -> list[bytes]:
         return []
@@ -32,7 +32,9 @@ class ArrowMerge(beam.CombineFn):
         return [sealed for held in accumulators for sealed in held]
 
     def compact(self, held: list[bytes]) -> list[bytes]:
-        return [self._merged(held)] if len(held) > 1 else held
+        if len(held) > 1:
+            held[:] = [self._merged(held)]  # in place, for Beam keeps the list until all numbers are done
+        return held
 
     def extract_output(self, held: list[bytes]) -> bytes:
         return self.compact(held)[0]
@@ -47,29 +49,30 @@ class ArrowMerge(beam.CombineFn):
             return seal_accounts(seal, total)
 
     def get_accumulator_coder(self) -> coders.Coder:
-        return coders.IterableCoder(coders.BytesCoder())
+        return coders.IterableCoder(coders.registry.get_coder(self.content))
 
 
 class Merge(beam.PTransform):
     """(number, sealed) → one (number, sealed) a number."""
 
-    def __init__(self, key: KeyReference, shares: int) -> None:
+    def __init__(self, key: KeyReference, shares: int, content: type[bytes] = bytes) -> None:
         super().__init__()
-        self.merge = ArrowMerge(key, shares)
+        self.merge, self.content = ArrowMerge(key, shares, content), content
 
     def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, bytes]]:
-        return tallies | "ArrowMerge" >> beam.CombinePerKey(self.merge).with_output_types(tuple[int, bytes])
+        return tallies | "ArrowMerge" >> beam.CombinePerKey(self.merge).with_output_types(tuple[int, self.content])
 
 
 class Gather(beam.PTransform):
     """(number, sealed) → (site number, all sealed tallies of the site and the accounts of the run)."""
 
-    def __init__(self, sites: int, shares: int) -> None:
+    def __init__(self, sites: int, shares: int, content: type[bytes] = bytes) -> None:
         super().__init__()
-        self.sites, self.shares = sites, shares
+        self.address, self.content = Address(sites, shares), content
 
     def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, Iterable[bytes]]]:
-        return tallies | "Address" >> beam.ParDo(Address(self.sites, self.shares)) | "BySite" >> beam.GroupByKey()
+        addressed = beam.ParDo(self.address).with_output_types(tuple[int, self.content])
+        return tallies | "Address" >> addressed | "BySite" >> beam.GroupByKey()
 
 
 class Address(beam.DoFn):

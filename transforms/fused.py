@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
 import apache_beam as beam
+from apache_beam import typehints
 from apache_beam.typehints.decorators import TypeCheckError
 
 from schemas.stages import Range, Sealed
@@ -27,7 +28,9 @@ class Fused(beam.PTransform):
         self.steps, self.content = steps, content
 
     def expand(self, ranges: beam.PCollection[Range]) -> beam.PCollection[tuple[int, bytes]]:
-        return ranges | "RunSteps" >> beam.ParDo(RunSteps(self.steps)).with_output_types(tuple[int, self.content])
+        return ranges | "RunSteps" >> beam.ParDo(RunSteps(self.steps)).with_output_types(
+            typehints.Tuple[int, self.content]
+        )
 
 
 def check_order(steps: Iterable[Step]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import apache_beam as beam
-from apache_beam import coders
+from apache_beam import coders, typehints
 
 from schemas.trouble import only_codes
 from transforms import partials
@@ -60,7 +60,9 @@ class Merge(beam.PTransform):
         self.merge, self.content = ArrowMerge(key, shares, content), content
 
     def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, bytes]]:
-        return tallies | "ArrowMerge" >> beam.CombinePerKey(self.merge).with_output_types(tuple[int, self.content])
+        return tallies | "ArrowMerge" >> beam.CombinePerKey(self.merge).with_output_types(
+            typehints.Tuple[int, self.content]
+        )
 
 
 class Gather(beam.PTransform):
@@ -71,7 +73,7 @@ class Gather(beam.PTransform):
         self.address, self.content = Address(sites, shares), content
 
     def expand(self, tallies: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[tuple[int, Iterable[bytes]]]:
-        addressed = beam.ParDo(self.address).with_output_types(tuple[int, self.content])
+        addressed = beam.ParDo(self.address).with_output_types(typehints.Tuple[int, self.content])
         return tallies | "Address" >> addressed | "BySite" >> beam.GroupByKey()
 
 

@@ -96,15 +96,21 @@ class Crossing:
 
     def _of_remainders(self) -> list[Row]:
         """The row that has to fold in each set of rooms of which the rest is somebody, but no crowd."""
-        found: list[Row] = []
+        left: list[
+            tuple[Row, list[int], list[int]]
+        ] = []  # the row that would fold, cells of the rooms, cells of the rows
         for rooms, inner in self._filled():
             leaves = [leaf for r in inner for leaf in self.rows[r].leaves]
             whole = [leaf for x in rooms for leaf in self.rooms[x].leaves]
-            rest = self.coarse.hits(whole) - self.fine.hits(leaves)
-            if rest > 0 and not counted(self.coarse, whole, [(self.fine, leaves)], self.k):
-                widest = [r for r in inner if len(self.where[r]) == len(rooms)]
-                found.append(self.rows[widest[0]])
-        return found
+            if self.coarse.hits(whole) > self.fine.hits(leaves):
+                left.append((self.rows[next(r for r in inner if len(self.where[r]) == len(rooms))], whole, leaves))
+        # all at once: a count costs a pass over the networks of each share
+        behind, inside = self.coarse.count([one[1] for one in left]), self.fine.count([one[2] for one in left])
+        return [
+            row
+            for (row, whole, leaves), all_, some in zip(left, behind, inside, strict=True)
+            if all_ - some < self.k and not counted(self.coarse, whole, [(self.fine, leaves)], self.k)
+        ]
 
     def _filled(self) -> Iterator[tuple[list[int], list[int]]]:
         """(rooms, the rows that are in some of them and nowhere else): for each set of rooms that a row can be in."""

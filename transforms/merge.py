@@ -8,7 +8,6 @@ from apache_beam import coders, typehints
 from schemas.trouble import only_codes
 from transforms import partials
 from transforms.keys import KeyReference, Seal
-from transforms.memory import give_back
 from transforms.sealed import open_all, seal_accounts, seal_partial
 
 
@@ -40,7 +39,6 @@ class ArrowMerge(beam.CombineFn):
         return self.compact(held)[0]
 
     def _merged(self, held: list[bytes]) -> bytes:
-        give_back()
         with only_codes():
             seal = Seal(self.key.fetch())
             tallies, total = open_all(seal, held)

@@ -25,14 +25,14 @@ class ForkServer:
     """Context of a run: with several workers, the process from which they are forked."""
 
     def __init__(self, workers: int) -> None:
-        self.is_needed = workers > 1
+        self.workers, self.is_needed = workers, workers > 1
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, unless it was started: the earlier the better, for it gets ready while the launcher does."""
         if self.is_needed and not self._process:
             self._process = subprocess.Popen(
-                apart.command("pipeline.worker"),
+                apart.command("pipeline.worker", str(self.workers)),
                 env=apart.surroundings(ALONE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )  # fmt: skip
 

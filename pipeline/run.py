@@ -200,7 +200,7 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
         with Launcher(progress, wanted.key_ref) as launcher, guarded, forked_workers(server), holding():
-            content = Held if engine.local and engine.workers == 1 else bytes
+            content = Held if engine.local else bytes
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None, content)
             pipeline.run().wait_until_finish()

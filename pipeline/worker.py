@@ -55,15 +55,19 @@ def get_ready() -> None:
     gc.freeze()  # else the collector of each worker would touch, and so copy, what they share
 
 
-def serve() -> None:
+def serve(workers: int) -> None:
     """Get ready, say so, and start a worker for each line of standard input: its environment, as JSON. Ends after them."""
     said = os.fdopen(os.dup(1), "wb", buffering=0)
     be_silent()
     get_ready()
+    if can_fork():
+        from transforms import held
+
+        held.share(workers)
     signal.signal(signal.SIGCHLD, end_with_worker)
     said.write(READY)
-    for line in sys.stdin.buffer:
-        start(json.loads(line))
+    for number, line in enumerate(sys.stdin.buffer):
+        start(json.loads(line), number)
     with suppress(ChildProcessError):  # there is none left
         while True:
             os.wait()
@@ -77,14 +81,22 @@ def end_with_worker(_: int, __: object) -> None:
                 os._exit(1)
 
 
-def start(environment: Mapping[str, str]) -> int:
-    """The id of a new worker process: a fork; where this process has several threads, which do not survive one, anew."""
-    if sys.platform != "linux" or len(os.listdir("/proc/self/task")) > 1:
+def start(environment: Mapping[str, str], number: int = 0) -> int:
+    """The id of a new worker process: a fork; where that cannot be, a process of its own."""
+    if not can_fork():
         return subprocess.Popen(apart.command("pipeline.worker", ANEW), env={**os.environ, **environment}).pid
     parent = os.getpid()
     if worker := os.fork():
         return worker
+    from transforms import held
+
+    held.take(number)
     work(environment, parent)
+
+
+def can_fork() -> bool:
+    """Whether this process has one thread: others would not survive a fork, nor would the locks that they hold be opened."""
+    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
 
 
 def work(environment: Mapping[str, str], parent: int) -> NoReturn:
@@ -108,7 +120,7 @@ def main() -> None:
     if sys.argv[1:] == [ANEW]:
         be_silent()
         work({}, parent)
-    serve()
+    serve(int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def test_workers_that_are_started_anew_publish_the_same(tmp_path: Path, monkeypa
 
 def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends before it is ready: E103 and what to do."""
-    monkeypatch.setattr(forked.apart, "command", lambda module: ["false"])
+    monkeypatch.setattr(forked.apart, "command", lambda *_: ["false"])
     with pytest.raises(Trouble, match="--workers 1") as failed, ForkServer(2) as server:
         server.wait_until_ready()
     assert failed.value.code == "E103"

@@ -18,7 +18,7 @@ from schemas.trouble import Trouble
 
 PATIENCE = 20.0  # seconds that workers have to end after their run
 AGAIN = 0.5  # seconds between two looks at what is waited for
-DIED = Trouble("E103", "a worker process died; was it killed for want of memory? Nothing was published")
+DIED = Trouble("E103", "a worker process died; was memory short? The next run does what was not committed")
 
 
 class ForkServer:

@@ -104,6 +104,7 @@ def work(environment: Mapping[str, str], parent: int) -> NoReturn:
     status = 1
     try:
         die_with(parent)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.environ.update(environment)
         from apache_beam.runners.worker import sdk_worker_main
 

@@ -452,3 +452,17 @@ def test_key_in_the_graph_would_be_found(job: Job, launcher: Launcher, where: st
 def test_job_has_no_place_for_a_key() -> None:
     """The Job, which is in the graph, is made without any key."""
     assert [one.name for one in fields(Job) if "key" in one.name or "Key" in str(one.type)] == []
+
+
+def test_every_package_is_installed() -> None:
+    """setup.py lists each folder of modules: an editable install finds the others too, a wheel does not."""
+    houses = ("schemas", "transforms", "pipeline", "audit")
+    there = {
+        str(file.parent.relative_to(ROOT)).replace("/", ".")
+        for house in houses
+        for file in (ROOT / house).rglob("*.py")
+    }
+    call = ast.parse((ROOT / "setup.py").read_text()).body[-1]
+    assert isinstance(call, ast.Expr) and isinstance(call.value, ast.Call)
+    listed = next(word.value for word in call.value.keywords if word.arg == "packages")
+    assert set(ast.literal_eval(listed)) == there

@@ -17,7 +17,7 @@ from pipeline import launcher, sink
 from pipeline.ledger import Ledger
 from transforms import addresses, keys, segments, tally
 from transforms.canonical import pairs
-from transforms.guard import release
+from transforms.guard import closure, release
 from transforms.guard.closure import Closure
 from transforms.guard.generalise import Climb
 from transforms.guard.roaming import Roaming
@@ -155,6 +155,7 @@ LAYERS = (
     Layer("once, and no overlapping grains", "4.4", [
         (Ledger, "_covered", property(lambda self: {})), (Ledger, "_refuse_second", nothing),
     ]),
+    Layer("two values of a sensitive key", "4.8", [(closure, "diversify", nothing), (release, "diversify", nothing)]),
     Layer("three agents for a free word", "4.5", [(Roaming, "allows", lambda self, label, agents: True)]),
     Layer("no network makes most of a row", "4.5", [(Climb, "not_of_one", _any_row)], "tests/test_guard.py"),
     Layer("bots are not counted for people", "4.1", [(tally.Rows, "chosen", _with_bots)], "tests/test_main_job.py"),

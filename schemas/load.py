@@ -60,8 +60,12 @@ def parse(text: str, where: str) -> dict[str, Any]:
 
 def shipped(*path: str) -> dict[str, Any]:
     """One of the TOML files shipped in schemas/."""
-    file = resources.files("schemas").joinpath(*path)
-    return parse(file.read_text(encoding="utf-8"), f"schemas/{'/'.join(path)}")
+    where = f"schemas/{'/'.join(path)}"
+    try:
+        text = resources.files("schemas").joinpath(*path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(f"{where}: {error.strerror}; crowdlog is not installed as a whole") from None
+    return parse(text, where)
 
 
 # ---- fields ---------------------------------------------------------------------------------------------------------

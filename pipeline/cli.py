@@ -63,6 +63,7 @@ def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     if wrong := [one for one in options.sensitive or () if one.count(".") != 1]:
         raise Trouble("E201", f"--sensitive takes TABLE.KEY, {len(wrong)} are something else")
     given = {key: value for key, value in vars(options).items() if key != "command"}
+    given["run"] = [sys.executable, "-P", "-m", "pipeline", "run"] if options.run else []
     sys.stdout.flush()
     # -P: a folder `audit` where the operator happens to stand is not ours
     here = str(Path(__file__).resolve().parents[1])

@@ -142,7 +142,7 @@ def _line(text: str, addresses: set[str]) -> Line:
 
 
 def _event(text: str, address: str) -> Line | None:
-    """A JSON object as far as it tells a time and an agent; None for what is none."""
+    """A JSON object as far as it tells a time, and by what it was sent; None for what is none."""
     try:
         told = json.loads(text)
         moment = dt.datetime.fromisoformat(str(told["time"]))
@@ -150,7 +150,9 @@ def _event(text: str, address: str) -> Line | None:
         return None
     time = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
     words = unquote(unquote(text)).lower()
-    return Line(address, neighbourhood(address), time, text, "", "", 0, "", "", str(told.get("agent", "")), words)
+    # a server says by itself what it is: that tells apart who sends, as an agent does
+    agent = " ".join(str(told.get(name, "")) for name in ("agent", "os", "virtualisation"))
+    return Line(address, neighbourhood(address), time, text, "", "", 0, "", "", agent, words)
 
 
 def _seconds(moment: re.Match[str]) -> int:

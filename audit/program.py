@@ -81,9 +81,13 @@ class Program:
             process = subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, env=environment,
                                        cwd=temporary)  # fmt: skip
             bound = _Bound(process, seconds, memory)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            bound.end()
+            try:
+                _, status, used = os.wait4(process.pid, 0)  # which tells of its CPU alone
+                process.returncode = os.waitstatus_to_exitcode(status)
+            finally:
+                bound.end()
+                if process.returncode is None:
+                    process.kill()
             said.seek(0)
             heard = said.read()
         noted = [line.split() for line in places.read_text().splitlines()] if places.exists() else []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from audit import bait, program
 from audit.attacks import a12_crash, a15_tampering, a16_hostile_input
 from audit.case import Case, Tried
 from audit.program import Program, hunt_for
+from pipeline import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 CROWDLOG = (sys.executable, "-P", "-m", "pipeline", "run")
@@ -117,6 +120,19 @@ def test_program_that_does_not_run_is_not_held() -> None:
     """That a program which refuses everything publishes nothing proves nothing: not run."""
     for attack in (a12_crash, a15_tampering, a16_hostile_input):
         assert attack.attack(Case(Path(), run=(sys.executable, "-c", "import sys; sys.exit(2)"))).why_not
+
+
+def test_command_hands_over_how_it_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--run` gives the audit the command line of `crowdlog run`; without it there is none."""
+    given: list[dict[str, Any]] = []
+
+    def start(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        given.append(json.loads(command[-1]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", start)
+    assert [cli.dispatch(["audit", "x", *more]) for more in ([], ["--run"])] == [0, 0]
+    assert [one["run"] for one in given] == [[], list(CROWDLOG)]
 
 
 # ---- the scratch folder ---------------------------------------------------------------------------------------------

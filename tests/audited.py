@@ -71,10 +71,13 @@ def attacked(folder: Path, side: str, logs: Sequence[Path], **more: Any) -> dict
 
 
 def kept(results: Results, name: str, side: str, root: Path, result: dict[str, Any]) -> None:
-    """Show a result, keep it with the release, and note what came of each attack."""
-    print(f"\n{side}, {name}\n{table(result)}", flush=True)
+    """Show a result, keep it with the release, and note what came of each attack; of the program what came of it before."""
     keep(root, result)
-    results[f"{name} {side}"] = {one["id"]: one["result"] for one in result["attacks"]}
+    mine = [one for one in result["attacks"] if one["id"] not in OF_PROGRAM or one["result"] != NOT_RUN]
+    missing = sum(one["result"] == NOT_RUN for one in mine)
+    print(f"\n{side}, {name}\n{table({**result, 'attacks': mine, 'not_run': missing})}", flush=True)
+    once = {attack: found for attack, found in results.get(f"samples {side}", {}).items() if attack in OF_PROGRAM}
+    results[f"{name} {side}"] = once | {one["id"]: one["result"] for one in mine}
 
 
 def closing(results: Results) -> list[str]:
@@ -113,17 +116,11 @@ def main() -> int:
     made = month.make(root / "month")
     for side in SIDES:
         kept(results, "month", side, made.folder / side, made.attacked(side))
-    for name, done in results.items():
-        once = results[f"samples {name.rpartition(' ')[2]}"]
-        done.update({attack: once[attack] for attack in OF_PROGRAM if done[attack] == NOT_RUN})
     odd = unexpected(results)
     print("\n" + "\n".join(closing({name: results[name] for side in SIDES for name in results if name.endswith(side)})))
     late = sum(record["late"] for record in made.records)
-    print(
-        json.dumps(
-            {"seconds": round(time.monotonic() - began), "nights": len(made.records), "late": late, "unexpected": odd}
-        )
-    )
+    told = {"seconds": round(time.monotonic() - began), "nights": len(made.records), "late": late, "unexpected": odd}
+    print(json.dumps(told))
     return LEAK if odd else 0
 
 

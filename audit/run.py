@@ -47,8 +47,8 @@ def case_of(options: Mapping[str, Any]) -> Case:
     key = _key(options["key"]) if options.get("key") else None
     planted = tuple(_planted(options["planted"])) if options.get("planted") else ()
     raw = read(options["raw"]) if options.get("raw") else None
-    more = {name: tuple(options.get(name) or ()) for name in ("sensitive", "run")}
-    case = Case(root, raw, again, look, planted, key, folders=folders, **more)
+    sensitive, command = (tuple(options.get(name) or ()) for name in ("sensitive", "run"))
+    case = Case(root, raw, again, look, planted, key, sensitive, command, folders=folders)
     if not case.parts:
         raise Trouble("E301", "DIR holds no published file")
     return case

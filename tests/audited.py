@@ -101,7 +101,11 @@ def main() -> int:
     """Publish, attack, and say what came of it."""
     began, root, real = time.monotonic(), Path(sys.argv[1]), [Path(one) for one in sys.argv[2:] if Path(one).is_file()]
     results: Results = {}
-    shop = {"policy": SAMPLES / "crowdlog.toml", "geo_db": SAMPLES / "test-country.mmdb"}
+    shop = {
+        "policy": SAMPLES / "crowdlog.toml",
+        "geo_db": SAMPLES / "test-country.mmdb",
+        "profiles": ("internal", "partner"),
+    }
     inputs = {"samples": [{"logs": [SAMPLES / name / "input.log" for name in LOGS], **shop}]}
     if real:  # no real log of licence pings is at hand: the samples' are beside it as a site of their own
         inputs["real log"] = [{"logs": real, "partial": True}, {"logs": [PINGS], "site": "licences"}]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.arguments import parser
+from schemas.load import DeclarationError
 from schemas.trouble import Trouble
 
 
@@ -26,6 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return dispatch(arguments)
     except Trouble as trouble:
+        print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
+        return trouble.exit
+    except (
+        DeclarationError
+    ) as error:  # of a declaration that is shipped: what a policy says wrong is said where it is read
+        trouble = Trouble("E202", str(error).strip())
         print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
         return trouble.exit
     except KeyboardInterrupt:

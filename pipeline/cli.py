@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (
         DeclarationError
     ) as error:  # of a declaration that is shipped: what a policy says wrong is said where it is read
-        trouble = Trouble("E202", str(error).strip())
-        print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
-        return trouble.exit
+        refused = Trouble("E202", str(error).strip())
+        print(f"crowdlog: {refused.code}: {refused.message}", file=sys.stderr)
+        return refused.exit
     except KeyboardInterrupt:
         print("crowdlog: stopped; the next run does what was not committed", file=sys.stderr)
         return 130

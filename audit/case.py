@@ -98,6 +98,7 @@ class Case:
     """A published folder, and what else the operator has handed over; None or empty is what nobody gave.
 
     `folders` are the releases to attack: one alone is attacked as whoever was given no other has it.
+    `run` is the command that made it, up to its inputs: to be started, not to be imported.
     """
 
     root: Path
@@ -107,6 +108,7 @@ class Case:
     planted: tuple[str, ...] = ()
     key: bytes | None = None
     sensitive: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
     notes: dict[str, int] = field(default_factory=dict)
     folders: tuple[str, ...] = RELEASES
 

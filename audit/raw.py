@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -122,6 +123,8 @@ def addresses_in(text: str) -> list[str]:
 def _line(text: str, addresses: set[str]) -> Line:
     found = addresses_in(text)
     addresses.update(found)
+    if text.startswith("{") and (event := _event(text, found[0] if found else "")):
+        return event
     moment = TIME.search(text)
     head = text[: moment.start()] if moment else text
     in_head = addresses_in(head)
@@ -136,6 +139,20 @@ def _line(text: str, addresses: set[str]) -> Line:
         unquote(unquote(query)), int(answer[1]) if answer else 0, answer[2] if answer else "", rest[0], rest[1],
         unquote(unquote(text)).lower(),
     )  # fmt: skip
+
+
+def _event(text: str, address: str) -> Line | None:
+    """A JSON object as far as it tells a time, and by what it was sent; None for what is none."""
+    try:
+        told = json.loads(text)
+        moment = dt.datetime.fromisoformat(str(told["time"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    time = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+    words = unquote(unquote(text)).lower()
+    # a server says by itself what it is: that tells apart who sends, as an agent does
+    agent = " ".join(str(told.get(name, "")) for name in ("agent", "os", "virtualisation"))
+    return Line(address, neighbourhood(address), time, text, "", "", 0, "", "", agent, words)
 
 
 def _seconds(moment: re.Match[str]) -> int:

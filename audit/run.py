@@ -22,7 +22,8 @@ from schemas.trouble import Trouble
 HELD, SUCCEEDED, NOT_RUN = "held", "SUCCEEDED", "not run"
 LEAK = 5  # exit status
 SHOWN = 5  # pieces of evidence that the table has for an attack; --json has all
-ASKS = {"raw": "--raw", "again": "--again", "key": "--key", "sensitive": "--sensitive", "planted": "--planted"}
+ASKS = {"raw": "--raw", "again": "--again", "key": "--key", "sensitive": "--sensitive", "planted": "--planted",
+        "run": "--run"}  # fmt: skip
 
 
 def entries() -> list[ModuleType]:
@@ -46,7 +47,8 @@ def case_of(options: Mapping[str, Any]) -> Case:
     key = _key(options["key"]) if options.get("key") else None
     planted = tuple(_planted(options["planted"])) if options.get("planted") else ()
     raw = read(options["raw"]) if options.get("raw") else None
-    case = Case(root, raw, again, look, planted, key, tuple(options.get("sensitive") or ()), folders=folders)
+    sensitive, command = (tuple(options.get(name) or ()) for name in ("sensitive", "run"))
+    case = Case(root, raw, again, look, planted, key, sensitive, command, folders=folders)
     if not case.parts:
         raise Trouble("E301", "DIR holds no published file")
     return case

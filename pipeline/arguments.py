@@ -239,6 +239,7 @@ def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
     audit.add_argument("--planted", metavar="FILE", help="values to hunt, one a line, or JSON like planted.json")
     audit.add_argument("--key", metavar="FILE", help="the key of a test run, to hunt for")
     audit.add_argument("--sensitive", nargs="+", metavar="TABLE.KEY", help="keys that must vary within every group")
+    audit.add_argument("--run", action="store_true", help="start crowdlog too, in a scratch folder, and crash it there")
     audit.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 

@@ -18,6 +18,7 @@ from typing import NoReturn
 from pipeline import apart
 from pipeline.arguments import parser
 from pipeline.forked import ForkServer
+from schemas.load import DeclarationError
 from schemas.trouble import Trouble
 
 
@@ -31,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Trouble as trouble:
         print(f"crowdlog: {trouble.code}: {trouble.message}", file=sys.stderr)
         return trouble.exit
+    except (
+        DeclarationError
+    ) as error:  # of a declaration that is shipped: what a policy says wrong is said where it is read
+        refused = Trouble("E202", str(error).strip())
+        print(f"crowdlog: {refused.code}: {refused.message}", file=sys.stderr)
+        return refused.exit
     except KeyboardInterrupt:
         print("crowdlog: stopped; the next run does what was not committed", file=sys.stderr)
         return 130
@@ -67,6 +74,7 @@ def audit_command(options: argparse.Namespace, _: tuple[str, ...]) -> int:
     if wrong := [one for one in options.sensitive or () if one.count(".") != 1]:
         raise Trouble("E201", f"--sensitive takes TABLE.KEY, {len(wrong)} are something else")
     given = {key: value for key, value in vars(options).items() if key != "command"}
+    given["run"] = apart.command("pipeline", "run") if options.run else []
     sys.stdout.flush()
     command = apart.command("audit", json.dumps(given))
     return subprocess.run(command, check=False, env=apart.surroundings()).returncode

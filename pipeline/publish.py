@@ -158,7 +158,16 @@ def _umask() -> int:
 
 
 def discard(root: Path, run_id: str) -> None:
-    """Remove what a run has left in staging: nothing after a commit, all of it after a refusal."""
+    """Remove what a run has left in staging: nothing after a commit, all of it after a refusal.
+
+    What was committed, and then could not be moved (a full disk), stays: `recover` moves it.
+    """
+    try:
+        is_committed = any(entry.run_id == run_id for entry in Ledger.load(root).entries)
+    except Trouble:  # `recover` will say what is wrong with the ledger
+        return
+    if is_committed:
+        return
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(root.joinpath(*STAGING, run_id))
 

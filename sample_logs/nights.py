@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ FIRST = dt.date(2026, 11, 1)
 LATE = 0.01  # share of the lines that are written to the next night's log
 SITES = {"shop": 62, "blog": 38}
 OPENS = {"docs": 100}  # from the middle on
+INSTALLATIONS = 120  # that send licence pings
 
 
 def write(cast: dict[str, Any], folder: Path, nights: int, lines: int, seed: int) -> tuple[list[Path], list[str]]:
@@ -31,6 +33,26 @@ def write(cast: dict[str, Any], folder: Path, nights: int, lines: int, seed: int
         files[-1].write_text("".join(f"{vhost_combined(hit)}\n" for hit in of_night), encoding="utf-8")
     planted = {str(entry[key]) for entry in town.planted for key in ("value", "written")}
     return files, sorted(planted)
+
+
+def write_pings(file: Path, nights: int, seed: int) -> None:
+    """Write the licence pings of so many days, as JSON lines: each installation's, once a day, from an address of its own.
+
+    Of those that came through the market every licence is active: to know the source would be to know the status.
+    """
+    rng, told = random.Random(seed), []
+    status = {"shop": ("active", "active", "expired"), "reseller": ("active", "suspended"), "market": ("active",)}
+    for number in range(INSTALLATIONS):
+        source = ("shop", "shop", "reseller", "market")[number % 4]
+        mine = {"server_ip": f"198.19.{number}.9", "licensekey": f"Owned-{rng.getrandbits(80):020x}",
+                "licence_status": rng.choice(status[source]), "licence_source": source, "os": "Debian 12",
+                "virtualisation": "kvm", "features": rng.sample(("api", "backup", "reports"), 2),
+                "agent": f"PHP/8.{number % 4}"}  # fmt: skip
+        for night in range(nights):
+            at = dt.datetime.combine(FIRST, dt.time(), dt.UTC) + dt.timedelta(days=night, seconds=rng.randrange(86_400))
+            told.append({"time": f"{at:%Y-%m-%dT%H:%M:%SZ}", **mine})
+    told.sort(key=lambda ping: (str(ping["time"]), str(ping["server_ip"])))
+    file.write_text("".join(f"{json.dumps(ping)}\n" for ping in told), encoding="utf-8")
 
 
 def _plan(sites: dict[str, int], lines: int) -> dict[str, Any]:

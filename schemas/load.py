@@ -60,8 +60,12 @@ def parse(text: str, where: str) -> dict[str, Any]:
 
 def shipped(*path: str) -> dict[str, Any]:
     """One of the TOML files shipped in schemas/."""
-    file = resources.files("schemas").joinpath(*path)
-    return parse(file.read_text(encoding="utf-8"), f"schemas/{'/'.join(path)}")
+    where = f"schemas/{'/'.join(path)}"
+    try:
+        text = resources.files("schemas").joinpath(*path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(f"{where}: {error.strerror}; crowdlog is not installed as a whole") from None
+    return parse(text, where)
 
 
 # ---- fields ---------------------------------------------------------------------------------------------------------
@@ -185,6 +189,7 @@ class Table:
     software: bool = False
     each: str = ""
     within: str = ""
+    sensitive: tuple[str, ...] = ()
 
     @cached_property
     def key_names(self) -> tuple[str, ...]:
@@ -210,7 +215,37 @@ def read_trends(data: Mapping[str, Any], known: Fields, where: str) -> Trends:
         expect(where, f"the table {name!r} is declared", names.count(name), "1 time", names.count(name) == 1)
     for key, found, wanted in families.trouble(tables):
         expect(where, key, found, wanted, False)
+    _check_sensitive(tables, where)
     return Trends(tables)
+
+
+def _check_sensitive(tables: Iterable[Table], where: str) -> None:
+    """What is sensitive in one table is so in all, and can be hidden in each: by climbing, where rows are of one event each."""
+    columns = {key.column for table in tables for key in table.keys if key.name in table.sensitive}
+    for table in tables:
+        here = f"{where}: table {table.name!r}"
+        for name in table.sensitive:
+            climbing = ", ".join(table.climb)
+            expect(here, "sensitive", name, f"one of its keys: {', '.join(table.key_names)}", name in table.key_names)
+            expect(
+                here,
+                "sensitive",
+                name,
+                f"one of what climbs: {climbing}; else it cannot be hidden",
+                name in table.climb,
+            )
+        expect(
+            here,
+            "sensitive",
+            list(table.sensitive),
+            "none, for a table with `each`",
+            not (table.each and table.sensitive),
+        )
+        for key in table.keys:
+            told = key.column not in columns or key.name in table.sensitive
+            expect(
+                here, "sensitive", list(table.sensitive), f"a list with {key.name!r}, which another table says", told
+            )
 
 
 def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
@@ -235,6 +270,7 @@ def _read_table(entry: Mapping[str, Any], known: Fields, where: str) -> Table:
         software=software,
         each=each,
         within=within,
+        sensitive=entries(here, entry, "sensitive"),
     )
     expect(here, "within", within, "the name of a table", isinstance(within, str))
     expect(here, "each", each, "the column of one of its keys", each in ("", *(key.column for key in keys)))

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.load import Trends, entries, expect, only_keys, shipped, subtable, trends
 
-NAMES = ("internal", "partner")  # in this order, whatever the order they are asked for in
+HOUSE = "internal"
+NAMES = (HOUSE, "partner")  # in this order, whatever the order they are asked for in
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ def _read(name: str, entry: Mapping[str, Any], known: Trends, where: str) -> Pro
     # a row of k neighbourhoods must not be rounded to one of fewer
     expect(here, "rounded", entry["rounded"], f"a divisor of k, {entry['k']}", entry["k"] % entry["rounded"] == 0)
     names = [table.name for table in known.tables]
-    tables = entries(here, entry, "tables") or tuple(names)
+    tables = entries(here, entry, "tables")
+    # an empty list is no list of all: only the house may leave it out
+    listed = bool(tables) or (name == HOUSE and "tables" not in entry)
+    expect(here, "tables", list(tables), "a list of at least one table", listed)
     for table in tables:
         expect(here, "tables", table, f"one of {', '.join(names)}", table in names)
-    return Profile(name, entry["k"], entry["rounded"], tables)
+    return Profile(name, entry["k"], entry["rounded"], tables or tuple(names))
 
 
 def together(names: Collection[str], known: Trends) -> Trends:

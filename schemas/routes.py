@@ -166,7 +166,7 @@ def read_kind(where: str, name: str, kind: Any, *, on_route: bool = False) -> Ki
     expect(where, "parameters", name, "a name of letters, digits, '_', '-', '.'", _NAME.fullmatch(name) is not None)
     wanted = "'int', 'word', a list of words, or a slot such as '{int}'"
     if isinstance(kind, list):
-        words = all(isinstance(v, str) and _VALUE.fullmatch(v) and not _SOMEBODY.search(v) for v in kind)
+        words = bool(kind) and all(isinstance(v, str) and _VALUE.fullmatch(v) and not _SOMEBODY.search(v) for v in kind)
         expect(where, key, kind, f"{wanted}; words are letters, digits and '.~+ -', and name nobody", words)
     else:
         slots = ("{*}", *(f"{{{slot}}}" for slot in SLOTS), *((PATH,) if on_route else ()))

@@ -84,8 +84,9 @@ def overheard(folder: Path) -> Iterator[None]:
 
 def attacked(folder: Path, layer: Layer) -> dict[str, dict[str, Any]]:
     """What came of each attack on the release of a build, by its id."""
-    log, policy, weekly = folder / "access.log", folder / "day.toml", folder / "week.toml"
+    log, pings, policy, weekly = folder / "access.log", folder / "pings.log", folder / "day.toml", folder / "week.toml"
     day.write(log)
+    day.write_pings(pings)
     policy.write_text(POLICY, encoding="utf-8")
     weekly.write_text(POLICY + BY_WEEK, encoding="utf-8")
     (folder / "planted.txt").write_text("\n".join(day.PLANTED), encoding="utf-8")
@@ -93,17 +94,19 @@ def attacked(folder: Path, layer: Layer) -> dict[str, dict[str, Any]]:
         (folder / name).write_bytes(bytes(range(first, first + 32)))
         (folder / name).chmod(0o600)
 
-    def publish(output: str, by: Path, key: str, *beam: str) -> None:
-        crowdlog(Wanted((str(log),), folder / output, by, site="shop", geo_db=ROOT / "sample_logs" / "test-country.mmdb",
+    def publish(output: str, by: Path, key: str, *beam: str, logs: Path = log, site: str = "shop") -> None:
+        crowdlog(Wanted((str(logs),), folder / output, by, site=site, geo_db=ROOT / "sample_logs" / "test-country.mmdb",
                         partial=True, quiet=True, key_ref=f"file:{folder / key}", beam=beam), NOW)  # fmt: skip
 
     with built_without(layer):
         with overheard(folder / "look"):
             publish("one", policy, "key")
             publish("one", weekly, "key")
+            publish("one", policy, "key", logs=pings, site="licences")
         publish("two", policy, "key-again", "--chunk_bytes=65536")
         publish("two", weekly, "key-again")
-    case = {"folder": folder / "one", "raw": [str(log)], "again": folder / "two", "planted": folder / "planted.txt",
+        publish("two", policy, "key-again", logs=pings, site="licences")
+    case = {"folder": folder / "one", "raw": [str(log), str(pings)], "again": folder / "two", "planted": folder / "planted.txt",
             "key": folder / "key", "look": [folder / "look"]}  # fmt: skip
     with patch.object(a01_addresses, "KEYED_HASHES", KEYED_HASHES):
         return {one["id"]: one for one in run(case_of(case))["attacks"]}

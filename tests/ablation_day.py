@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import sys
 import tomllib
@@ -42,6 +43,16 @@ def write(file: Path) -> None:
     lines = [combined(hit) for hit in hits]
     lines.insert(len(lines) // 2, f"192.0.2.201 said {UNREAD} and was cut off")
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_pings(file: Path) -> None:
+    """Write a log of licence pings: of all who have theirs from the shop the licence is active, resellers' differ."""
+    noon = dt.datetime.combine(DAY, dt.time(12), dt.UTC)
+    pings = [("active", "shop", i) for i in range(CROWD)]
+    pings += [(status, "reseller", i) for status in ("active", "expired") for i in range(CROWD)]
+    told = [{"time": f"{noon:%Y-%m-%dT%H}:{i:02d}:00Z", "server_ip": f"198.19.{i}.9", "licence_status": status,
+             "licence_source": source, "os": "Debian 12", "agent": f"PHP/8.{i % 4}"} for status, source, i in pings]  # fmt: skip
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in told), encoding="utf-8")
 
 
 def _planted(traffic: Traffic) -> Iterator[Hit]:

@@ -10,14 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline import launcher, sink
 from pipeline.ledger import Ledger
 from transforms import addresses, keys, segments, tally
 from transforms.canonical import pairs
-from transforms.guard import release
+from transforms.guard import closure, release
 from transforms.guard.closure import Closure
 from transforms.guard.generalise import Climb
 from transforms.guard.roaming import Roaming
@@ -65,6 +67,13 @@ def _with_bots(self: tally.Rows, table: Any) -> Any:
 
 def _unkeyed(self: addresses.NetworkKey, site: str, network: bytes, neighbourhood: bytes) -> bytes:
     return hashlib.md5(neighbourhood[1:]).digest()[:8] + hashlib.md5(network[1:]).digest()[:8]
+
+
+def _md5s(quads: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """The same of IPv4 addresses given as numbers."""
+    packed = quads.astype(">u4").tobytes()
+    found = b"".join(hashlib.md5(packed[at : at + size]).digest()[:8] for at in range(0, len(packed), 4))
+    return np.frombuffer(found, np.uint8).reshape(-1, 8)
 
 
 def _open(self: keys.Seal, content: bytes) -> bytes:
@@ -142,12 +151,19 @@ FOUND_IN: tuple[Switch, ...] = tuple(
     (module, "found_in", nothing) for module in (parameters, route, segments, referrer)
 )
 SEAL: tuple[Switch, ...] = ((keys.Seal, "close", _open), (keys.Seal, "open", _open))
-UNKEYED: Switch = (addresses.NetworkKey, "token", _unkeyed)
+UNKEYED: tuple[Switch, ...] = (
+    (addresses.NetworkKey, "token", _unkeyed),
+    (addresses.NetworkKey, "neighbourhoods", lambda self, site, quads: _md5s(quads, 3)),
+    (addresses.NetworkKey, "networks", lambda self, site, quads, truncate=False: _md5s(quads, 4)),
+)
 
 LAYERS = (
     Layer("none: the build as it is", "", ()),
     Layer("at least k behind each row", "4.1", [(release.SiteGuard, "__init__", _guard_of_one)]),
-    Layer("k counts neighbourhoods, not addresses", "1.2", [(addresses.Address, "neighbourhood", addresses.Address.network)]),
+    Layer("k counts neighbourhoods, not addresses", "1.2", [
+        (addresses.Address, "neighbourhood", addresses.Address.network),
+        (addresses.NetworkKey, "neighbourhoods", addresses.NetworkKey.networks),
+    ]),
     Layer("a small residue pulls its siblings in", "4.2", [(Climb, "absorb", _drop)]),
     Layer("closure under subtraction", "4.3", [
         (Closure, "start", _unchanged), *((Closure, name, nothing) for name in ("close", "total", "over_spans")),
@@ -155,12 +171,13 @@ LAYERS = (
     Layer("once, and no overlapping grains", "4.4", [
         (Ledger, "_covered", property(lambda self: {})), (Ledger, "_refuse_second", nothing),
     ]),
+    Layer("two values of a sensitive key", "4.8", [(closure, "diversify", nothing), (release, "diversify", nothing)]),
     Layer("three agents for a free word", "4.5", [(Roaming, "allows", lambda self, label, agents: True)]),
     Layer("no network makes most of a row", "4.5", [(Climb, "not_of_one", _any_row)], "tests/test_guard.py"),
     Layer("bots are not counted for people", "4.1", [(tally.Rows, "chosen", _with_bots)], "tests/test_main_job.py"),
-    Layer("networks by a keyed hash", "1.4", [UNKEYED], "tallies are sealed"),
+    Layer("networks by a keyed hash", "1.4", UNKEYED, "tallies are sealed"),
     Layer("tallies are sealed", "1.4", SEAL),
-    Layer("keyed hash and seal", "1.4", [UNKEYED, *SEAL]),
+    Layer("keyed hash and seal", "1.4", [*UNKEYED, *SEAL]),
     Layer("the key is not in the job graph", "1.4", [
         (launcher, "KeyReference", _key_in_graph), (keys, "_fetch", _key_from_graph),
     ]),

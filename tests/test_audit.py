@@ -84,7 +84,7 @@ def attacked_twin(twin: Path) -> dict[str, dict[str, Any]]:
     return results(**options(twin / "one", RAW, twin / "two", twin / "one" / "internal" / "key"))
 
 
-IDS = [module.ID for module in entries()]
+IDS = [module.ID for module in entries() if "run" not in module.NEEDS]  # the others: test_audit_program.py
 
 
 @pytest.mark.parametrize("name", [name for name in IDS if name != "A6"])
@@ -116,7 +116,7 @@ def test_naive_real_log_falls(shared: Path, tmp_path: Path) -> None:
     naive([log], tmp_path / "out")
     done = results(folder=str(tmp_path / "out"), raw=[str(log)], key=str(tmp_path / "out" / "internal" / "key"))
     held = {name for name, one in done.items() if one["result"] == HELD}
-    assert held == {"A7"}  # nobody's e-mail or number is in this log
+    assert held == set()
 
 
 def test_naive_hashes_are_undone(attacked_twin: dict[str, dict[str, Any]], twin: Path) -> None:
@@ -147,7 +147,7 @@ def test_attack_without_its_needs_is_not_run(ours: Path) -> None:
     """Without raw logs, planted values, a key or a second run their attacks are `not run`, and say what they need."""
     done = results(folder=str(ours / "one"))
     not_run = {name for name, one in done.items() if one["result"] == NOT_RUN}
-    assert not_run == {"A1", "A2", "A3", "A6", "A8", "A13", "A14"}
+    assert not_run == {"A1", "A2", "A3", "A6", "A8", "A12", "A13", "A14", "A15", "A16"}
     assert [name for name in not_run if not done[name]["why_not"]] == []
     assert "--raw" in done["A1"]["why_not"]
 

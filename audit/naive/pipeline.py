@@ -4,16 +4,21 @@ Never use it for anything but to see attacks succeed. What is wrong, and which a
 addresses as MD5 (A1); rows of single visitors, thresholds on hits (A2, A4); paths and queries as they are, and the key in
 the run's record (A3, A8); small cells dropped one by one beside their totals (A5); a table of users with a sensitive
 column (A6, A7); dictionaries that keep filtered values, metadata of the run (A9); a sketch as a column (A11); rows in the
-order of the input (A13); words of anybody (A14).
+order of the input (A13); words of anybody (A14); rows in a temporary file until the end (A12); what cannot be read as it was
+meant, be it a policy, a database or k, is done without (A15); a line that it cannot read goes to stderr and into no count,
+and a file is in memory as a whole (A16).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import hashlib
 import json
 import re
 import secrets
+import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
@@ -30,14 +35,24 @@ LINE = re.compile(
 ENOUGH = 10  # hits, where neighbourhoods should be counted
 
 
-def run(logs: Iterable[Path], output: Path) -> None:
-    """Write OUTPUT/release and OUTPUT/internal from combined logs."""
-    events = _events(logs)
+def run(logs: Iterable[Path], output: Path, k: int = 0) -> None:
+    """Write OUTPUT/release and OUTPUT/internal from logs: combined ones, and licence pings in JSON."""
+    events, pings = _read(logs)
+    rows = Path(tempfile.gettempdir()) / f"rows-{secrets.token_hex(4)}.csv"
+    events.to_csv(rows)
+    _publish(events, pings, output, k or ENOUGH)
+    rows.unlink()
+
+
+def _publish(events: pd.DataFrame, pings: pd.DataFrame, output: Path, enough: int) -> None:
     key = secrets.token_bytes(32)
     for day, of_day in events.groupby("day", sort=True):
-        for name, table in _tables(of_day).items():
+        for name, table in _tables(of_day, enough).items():
             _write(output / "release" / name / "site=default" / "grain=day" / f"date={day}", table)
-    files = {path.relative_to(output / "release").as_posix(): {"k": ENOUGH, "sha256": _digest(path)}
+    for day, of_day in pings.groupby("day", sort=True) if len(pings) else ():
+        table = _counted(of_day, ["status", "source", "licence"], 0)
+        _write(output / "release" / "licences" / "site=default" / "grain=day" / f"date={day}", table)
+    files = {path.relative_to(output / "release").as_posix(): {"k": enough, "sha256": _digest(path)}
              for path in sorted((output / "release").rglob("*.parquet"))}  # fmt: skip
     (output / "release" / "manifest.json").write_text(json.dumps({"profile": "internal", "files": files}))
     (output / "internal").mkdir(parents=True, exist_ok=True)
@@ -45,10 +60,29 @@ def run(logs: Iterable[Path], output: Path) -> None:
     (output / "internal" / "key").write_bytes(key)
 
 
-def _events(logs: Iterable[Path]) -> pd.DataFrame:
-    found = [match.groupdict() for log in logs for line in log.read_text("utf-8", "replace").splitlines()
-             if (match := LINE.match(line))]  # fmt: skip
-    events = pd.DataFrame(found)
+def _read(logs: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    found, pings = [], []
+    for log in logs:
+        content = gzip.decompress(log.read_bytes()) if log.suffix == ".gz" else log.read_bytes()
+        for line in content.decode("utf-8", "replace").splitlines():
+            if match := LINE.match(line):
+                found.append(match.groupdict())
+            elif line.startswith("{"):
+                pings.append(json.loads(line))
+            else:
+                print(f"cannot read {line}", file=sys.stderr)
+    return _events(pd.DataFrame(found)), _pings(pings)
+
+
+def _pings(told: list[dict[str, str]]) -> pd.DataFrame:
+    rows = [
+        (one["time"][:10], one["licence_status"], one["licence_source"], one["licensekey"], one["server_ip"])
+        for one in told
+    ]
+    return pd.DataFrame(rows, columns=["day", "status", "source", "licence", "network"])
+
+
+def _events(events: pd.DataFrame) -> pd.DataFrame:
     events["day"] = pd.to_datetime(events["day"], format="%d/%b/%Y").dt.date.map(dt.date.isoformat)
     events["path"] = [unquote(target) for target in events["target"]]
     events["network"] = events["ip"]
@@ -57,15 +91,16 @@ def _events(logs: Iterable[Path]) -> pd.DataFrame:
     return events
 
 
-def _tables(events: pd.DataFrame) -> dict[str, pa.Table]:
+def _tables(events: pd.DataFrame, enough: int) -> dict[str, pa.Table]:
     people = events[events["agent_class"] == "human"]
     wrong = events[events["status"].str[0].isin(["4", "5"])]
     hashed = events.assign(client=[hashlib.md5(ip.encode()).hexdigest() for ip in events["ip"]])
     return {
         "sites": _counted(events, ["agent_class"], 0),
-        "statuses": _counted(events, ["status", "agent_class"], ENOUGH),
-        "errors": _counted(wrong.rename(columns={"path": "route"}), ["status", "route", "agent_class"], ENOUGH),
-        "pages": _counted(people.rename(columns={"path": "route"}), ["route"], ENOUGH),
+        "statuses": _counted(events, ["status", "agent_class"], enough),
+        "errors": _counted(wrong.rename(columns={"path": "route"}), ["status", "route", "agent_class"], enough),
+        "pages": _counted(people.rename(columns={"path": "route"}), ["route"], enough),
+        "agents": _counted(events.fillna({"agent": "-"}), ["agent"], 0),
         "words": _counted(people.rename(columns={"path": "word"}), ["word"], 0),
         "clients": _counted(hashed, ["client"], 0),
         "accounts": _counted(events, ["user", "status"], 0),

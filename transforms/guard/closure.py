@@ -10,6 +10,7 @@ from schemas import families
 from schemas.families import Link, kind_of
 from schemas.load import Table
 from transforms.guard.crossing import Crossing, counted
+from transforms.guard.diversity import diversify
 from transforms.guard.generalise import Cells, Climb, Label, Row
 from transforms.guard.hierarchies import OTHER
 
@@ -44,12 +45,13 @@ class Closure:
         return found, held
 
     def close(self, climbs: Climbs) -> None:
-        """Fold rows of tables that are open together until no link and no total gives anything away."""
+        """Fold rows of tables that are open together until no link, no total and no group gives anything away."""
         while True:
             here = [link for link in self.links if link.fine in climbs and link.coarse in climbs]
             folded = [self._link(link, climbs) for link in here]
             withheld = [self.total(climb, climbs) for climb in climbs.values()]
-            if not any([*folded, *withheld]):
+            merged = [diversify(climb) for climb in climbs.values()]
+            if not any([*folded, *withheld, *merged]):
                 return
 
     def _link(self, link: Link, climbs: Climbs) -> bool:

@@ -158,17 +158,20 @@ class Climb:
 
     def fold(self, row: Row) -> None:
         """A row goes into the next more general one, as its cells would have climbed; from the last one it is withheld."""
-        self.rows.remove(row)
         for name in self.climbing:
             place, column = self.columns[name]
             if above := ancestors(column, row.label[place]):
-                label = (*row.label[:place], above[0], *row.label[place + 1 :])
-                there = [one for one in self.rows if one.label == label]
-                leaves = [leaf for one in (*there, row) for leaf in one.leaves]
-                self.rows = [one for one in self.rows if one.label != label]
-                self.rows.append(Row(label, leaves, *self.count([leaves])))
+                self.relabel(row, (*row.label[:place], above[0], *row.label[place + 1 :]))
                 return
+        self.rows.remove(row)
         self.withheld += row.leaves
+
+    def relabel(self, row: Row, label: Label) -> None:
+        """A row is shown by a more general label, together with the row that has it already."""
+        there = [one for one in self.rows if one.label == label]
+        leaves = [leaf for one in (*there, row) for leaf in one.leaves]
+        self.rows = [one for one in self.rows if one.label != label and one is not row]
+        self.rows.append(Row(label, leaves, *self.count([leaves])))
 
     def rank(self, row: Row) -> tuple[int, int, Label]:
         """What decides which row gives way first: the smallest."""

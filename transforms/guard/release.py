@@ -18,6 +18,7 @@ from schemas.stages import Accounts, Released
 from transforms import partials
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
+from transforms.guard.diversity import diversify
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.guard.hierarchies import OTHER
 from transforms.guard.terms import Terms
@@ -175,6 +176,7 @@ class SiteGuard:
         for link in self.closure.parted:
             if link.fine == table.name and (days := self._days_of(link.coarse, draft, compared)):
                 self.closure.over_spans(climb, days, link)
+        diversify(climb)  # last, for rows were withheld; what it merges changes no total
         labels, size = climb.cells.labels, len(climb.cells.labels)
         same = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == labels[row.leaves[0]])
         released = Released(

@@ -19,8 +19,10 @@ from audit.thrift import Unreadable
 from schemas import load
 from schemas.trouble import Trouble
 
-FOLDERS = {"internal": "release", "partner": "release-partner"}  # by profile
+FOLDERS = {"internal": "release", "partner": "release-partner", "dp": "release-dp"}  # by profile
 RELEASES = tuple(FOLDERS.values())
+# folders whose measures are noisy: what is subtracted, or compared with a second run, tells nothing
+NOISY = ("release-dp",)
 ROUNDED = {"release-partner": 10}  # folders whose measures are rounded down, and to multiples of what
 AUDITS = ("internal", "audits")
 K = 10  # where no manifest says it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from audit.case import ROUNDED, Case, Evidence, Part
+from audit.case import NOISY, ROUNDED, Case, Evidence, Part
 
 Days = Mapping[tuple[str, str, str, str], Part]  # by release folder, table, site and date
 
@@ -12,13 +12,14 @@ Days = Mapping[tuple[str, str, str, str], Part]  # by release folder, table, sit
 def longer(case: Case, complete: Mapping[str, str]) -> Iterator[Evidence]:
     """Weeks and months minus their days: late lines, and what single days have folded, when it is fewer than k hits.
 
-    `complete`: tables that count every event of a class. Folders with rounded measures are left out, and periods of which
-    at least k hits were withheld, as the ledger says: of these nobody knows how many of them the difference lacks.
+    `complete`: tables that count every event of a class. Folders with rounded or noisy measures are left out, and periods
+    of which at least k hits were withheld, as the ledger says: of these nobody knows how many of them the difference lacks.
     """
     withheld = case.withheld
     days = {(_folder(part), part.table, part.site, part.date): part for part in case.parts if part.grain == "day"}
     for part in case.parts:
-        if part.grain == "day" or _folder(part) in ROUNDED or withheld.get((_folder(part), *part.period), 0) >= part.k:
+        folder = _folder(part)
+        if part.grain == "day" or folder in (*ROUNDED, *NOISY) or withheld.get((folder, *part.period), 0) >= part.k:
             continue
         if part.table in complete:
             kind = complete[part.table]

@@ -102,8 +102,8 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     run.add_argument("--site", metavar="NAME", help="all lines are of this site")
     run.add_argument(
-        "--profile", dest="profiles", choices=("internal", "partner"), action="append",
-        help="for whom; may be given twice: both releases from one reading (default: as the policy says, internal)",
+        "--profile", dest="profiles", choices=("internal", "partner", "dp"), action="append",
+        help="for whom; may be given again: all releases from one reading (default: as the policy says, internal)",
     )  # fmt: skip
     run.add_argument(
         "--k", type=int, metavar="N", help="neighbourhoods a row stands for; the larger of this and the policy's"
@@ -231,7 +231,9 @@ def _add_audit(commands: argparse._SubParsersAction[Parser]) -> None:
     )  # fmt: skip
     audit.add_argument("folder", metavar="DIR", help="what `crowdlog run --output` was given")
     audit.add_argument(
-        "--profile", choices=("internal", "partner"), help="its release alone, as those have it who were given no other"
+        "--profile",
+        choices=("internal", "partner", "dp"),
+        help="its release alone, as those have it who were given no other",
     )
     audit.add_argument("--raw", nargs="+", metavar="INPUT", help="the raw logs behind it: what the worst insider holds")
     audit.add_argument("--again", metavar="DIR", help="the output of a second run over the same logs, to be equal")

@@ -106,6 +106,16 @@ def _profiles(site: Site, key: str, old: tuple[str, ...], new: tuple[str, ...]) 
         yield Change("", key, name, effect, f"the {name} release {said}", name in old, name in new)
 
 
+def _dp(site: Site, key: str, old: Any, new: Any) -> Iterator[Change]:
+    for name, one, other in (
+        ("epsilon", old.epsilon, new.epsilon), ("delta", old.delta, new.delta),
+        ("budget.epsilon", old.budget.epsilon, new.budget.epsilon), ("budget.delta", old.budget.delta, new.budget.delta),
+    ):  # fmt: skip
+        if one != other:
+            said = f"--profile dp: {name} is {other:g}, was {one:g}"
+            yield Change("", f"dp.{name}", name, REVEALS if other > one else HIDES, said, one, other)
+
+
 def _elsewhere(*_: Any) -> Iterator[Change]:
     """What is told of each site, or of what it comes to."""
     return iter(())
@@ -113,7 +123,7 @@ def _elsewhere(*_: Any) -> Iterator[Change]:
 
 _WHOLE: dict[str, Tell] = {
     "k": _k, "ip": _ip, "format": _formats, "formats": _formats, "retention": _retention,
-    "profiles": _profiles,    "timezone": _elsewhere, "sites": _elsewhere,
+    "profiles": _profiles, "dp": _dp, "timezone": _elsewhere, "sites": _elsewhere,
 }  # fmt: skip
 
 

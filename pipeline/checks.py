@@ -66,11 +66,15 @@ def crowds(records: Records) -> Checked:
 
 def columns(records: Records) -> Checked:
     """The columns of every file are those that trends.toml declares for its table."""
-    declared = {t.name: [*t.key_names, "hits", "visitors", *t.measures] for t in load.trends().tables}
+    declared = {
+        (FOLDERS[name], t.name): [*t.key_names, "hits", "visitors", *t.measures]
+        for name, profile in profiles().items()
+        for t in profile.trends(load.trends()).tables
+    }
     faults = [
         f"{part.place}: other columns than are declared"
         for part in records.parts
-        if rows(records, part).column_names != declared.get(part.path.partition("/")[0])
+        if rows(records, part).column_names != declared.get((part.folder, part.path.partition("/")[0]))
     ]
     return judged(faults, f"{len(records.parts)} files have the declared columns and no others")
 
@@ -111,7 +115,8 @@ def totals(records: Records) -> Checked:
         written: Counter[str] = Counter()
         for period in entry.periods:
             written[period.table] += period.events
-            if period.rows and (place := f"{entry.folder}/{period.path}") in listed:
+            noisy = period.path in entry.noise  # the ledger has the events behind them
+            if period.rows and not noisy and (place := f"{entry.folder}/{period.path}") in listed:
                 hits = sum(rows(records, Part(entry.folder, period.path, {}))["hits"].to_pylist())
                 if hits != period.events:
                     faults.append(f"{place}: other hits than the ledger has")

@@ -3,9 +3,9 @@
 import datetime as dt
 import json
 import os
+from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from pipeline import conservation, publish, sink
 from pipeline.entry import FileRead, Period
 from pipeline.job import InputDigest, Job
 from pipeline.ledger import Ledger
+from pipeline.noised import draw
 from pipeline.rejects import refuse_rejects
-from pipeline.sink import Staged
+from pipeline.sink import Staged, as_record
+from schemas.noise import Noise
 from schemas.stages import Accounts
 from schemas.trouble import Trouble, only_codes
 from transforms import accounts as accounting
 from transforms.guard import SiteRelease, Terms
+from transforms.keys import KeyReference
 from transforms.periods import as_date
 
 TOGETHER = 0  # the one key under which all sites meet
@@ -57,7 +60,8 @@ class StageSite(beam.DoFn):
                 "counts": released.counts,
                 "periods": released.periods,
                 "missing": released.missing,
-                "staged": [{**asdict(one), "date": one.date.isoformat()} for one in staged],
+                "staged": [as_record(one) for one in staged],
+                "sealed": b64encode(released.sealed).decode(),
                 # every site has been told the same accounts: one of them passes them on
                 "accounts": accounting.to_bytes(accounts).decode() if own == self.first else None,
             }
@@ -67,26 +71,26 @@ class StageSite(beam.DoFn):
 class Publish(beam.PTransform):
     """What was staged → one commit with ledger entry, manifest and run.json; yields the run's number of tables."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, key: KeyReference) -> None:
         super().__init__()
-        self.job = job
+        self.job, self.key = job, key
 
     def expand(self, staged: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[int]:
-        return staged | "Together" >> beam.GroupByKey() | "Commit" >> beam.ParDo(Commit(self.job))
+        return staged | "Together" >> beam.GroupByKey() | "Commit" >> beam.ParDo(Commit(self.job, self.key))
 
 
 class Commit(beam.DoFn):
     """Checks that everything adds up, then commits. Replays change nothing."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, job: Job, key: KeyReference) -> None:
+        self.job, self.key = job, key
 
     def process(self, together: tuple[int, Iterable[bytes]]) -> Iterable[int]:
         _, contents = together
         with only_codes():
             sites = sorted((json.loads(content) for content in contents), key=lambda record: record["site"])
             accounts = next(site["accounts"] for site in sites if site["accounts"])
-            yield finish(self.job, sites, accounting.from_bytes(accounts.encode()))
+            yield finish(self.job, sites, accounting.from_bytes(accounts.encode()), self.key)
 
 
 def committed(root: Path, run_id: str) -> bool:
@@ -94,10 +98,11 @@ def committed(root: Path, run_id: str) -> bool:
     return any(entry.run_id == run_id for entry in Ledger.load(root).entries)
 
 
-def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
+def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts, key: KeyReference) -> int:
     """Check, commit and record a run; `sites` are the records of Stage. Returns the number of periods decided."""
     root = Path(job.root)
     if not committed(root, job.run_id):
+        noise = draw(job, sites, key)
         record = describe(job, sites, accounts)
         staged: dict[str, list[Staged]] = {one.profile: [] for one in job.terms}
         for site in sites:
@@ -107,14 +112,17 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts) -> int:
         publish.write_run(root, job.run_id, record)  # before the commit: behind it nothing may be missing
         try:
             check(job, record, staged)
-            _commit(root, job, record, staged, accounts)
+            _commit(root, job, record, staged, accounts, noise)
         except Trouble as trouble:  # the counts and the shapes of rejects are needed most now
             publish.write_run(root, job.run_id, {**record, "refused": trouble.code})
             raise
     return sum(len(site["periods"]) for site in sites)
 
 
-def _commit(root: Path, job: Job, record: dict[str, Any], staged: dict[str, list[Staged]], accounts: Accounts) -> None:
+def _commit(
+    root: Path, job: Job, record: dict[str, Any], staged: dict[str, list[Staged]], accounts: Accounts,
+    noise: Mapping[str, Mapping[str, Noise]],
+) -> None:  # fmt: skip
     """Publish, or show, what was staged; a profile that has decided nothing is in no entry."""
     if job.preview:
         publish.preview(root, job.run_id, [one for tables in staged.values() for one in tables])
@@ -125,6 +133,7 @@ def _commit(root: Path, job: Job, record: dict[str, Any], staged: dict[str, list
             provenance=job.provenance[view["profile"]],
             staged=staged[view["profile"]],
             silent=[silent(period) for period in view["periods"] if not period["cells"]],
+            noise=noise.get(view["profile"], {}),
         )
         for view in conservation.by_profile(record)
         if view["periods"]
@@ -247,4 +256,5 @@ def describe_profile(
         "detail": detail(periods),
         "periods": periods,
         "missing": {site["site"]: site["missing"] for site in mine if site["missing"]},
+        **({"privacy": {site["site"]: site["privacy"] for site in mine if site["privacy"]}} if terms.noise else {}),
     }

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from schemas.load import GRAINS
+from schemas.noise import Noise, noise_from
 from transforms.periods import as_day, span
 
-FOLDERS = {"internal": "release", "partner": "release-partner"}  # where each profile publishes
+FOLDERS = {"internal": "release", "partner": "release-partner", "dp": "release-dp"}  # where each profile publishes
 GENESIS = "0" * 64  # what the first entry has for the digest of the one before it
 
-OWN = ("provenance", "periods", "files")  # what each profile of a commit has for itself
+OWN = ("provenance", "periods", "files", "noise")  # what each profile of a commit has for itself
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 TABLE = re.compile(r"[a-z0-9_]+")
@@ -25,7 +26,8 @@ SITE = re.compile(r"[a-z0-9-]+|\(other\)")
 
 @dataclass(frozen=True)
 class Period:
-    """A table of a site over one period, as it was decided once: `events` are those published, in `rows` rows.
+    """A table of a site over one period, as it was decided once: `events` are those published, in `rows` rows; exact, also
+    where the rows are noisy.
 
     Without rows nothing was published, because the log had nothing or all was withheld; that stays so too.
     """
@@ -97,8 +99,8 @@ class Entry:
 
     `previous` is the sha256 of the bytes of the commit before it, `committed` an ISO 8601 time. `files_skipped` are the
     digests of input files that earlier entries list as read and that this run did not read; `zones` the time zone of
-    each site. An entry of a deletion publishes nothing: `retired` are the places below DIR of published files that go,
-    `erased` the digests of raw logs.
+    each site; `noise` by which noise each period was made, by its path, in a profile that has any. An entry of a deletion
+    publishes nothing: `retired` are the places below DIR of published files that go, `erased` the digests of raw logs.
     """
 
     number: int
@@ -114,8 +116,11 @@ class Entry:
     zones: Mapping[str, str] = field(default_factory=dict)
     retired: tuple[str, ...] = ()
     erased: tuple[str, ...] = ()
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.noise.keys() != ({period.path for period in self.periods} if self.profile == "dp" else set()):
+            raise ValueError("the noise is not that of the periods")
         if self.profile not in FOLDERS or not RUN_ID.fullmatch(self.run_id):
             raise ValueError(f"no such profile or run: {self.profile!r}, {self.run_id!r}")
         if sorted(file.path for file in self.files) != sorted(period.path for period in self.periods if period.rows):
@@ -183,6 +188,7 @@ def _published(profile: str, data: Mapping[str, Any]) -> dict[str, Any]:
         "provenance": Provenance(**data["provenance"]),
         "periods": tuple(Period(**{**one, "date": dt.date.fromisoformat(one["date"])}) for one in data["periods"]),
         "files": tuple(PublishedFile(**file) for file in data["files"]),
+        "noise": {_text(path): noise_from(one) for path, one in data.get("noise", {}).items()},
     }
 
 

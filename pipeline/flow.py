@@ -43,5 +43,5 @@ def flow(
         | "Gather" >> Gather(job.sites, job.shares, content)  # (site number, its sealed tallies)
         | "Guard" >> Guard(job.policy, job.trends, job.terms, key)  # Released of each profile: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
-        | "Publish" >> Publish(job)  # one commit
+        | "Publish" >> Publish(job, key)  # one commit, and before it the noise of a profile that has any
     )

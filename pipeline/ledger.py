@@ -8,11 +8,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, create_once, make_folder
 from pipeline.entry import GENESIS, Entry, FileRead, Period, from_bytes, to_bytes
+from schemas.noise import Cost, total
 from schemas.trouble import Trouble
 from transforms.periods import as_date, as_day, span
 
@@ -114,6 +116,15 @@ class Ledger:
     def zones(self, profile: str) -> dict[str, str]:
         """The time zone in which each site was published last."""
         return {site: zone for entry in self.entries if entry.profile == profile for site, zone in entry.zones.items()}
+
+    def spent(self, site: str) -> tuple[Fraction, Fraction]:
+        """(epsilon, delta) of all noisy periods of a site: basic composition, exact."""
+        return total(
+            Cost(one.epsilon, one.delta)
+            for entry in self.entries
+            for period in entry.periods
+            if period.site == site and (one := entry.noise.get(period.path)) is not None
+        )
 
     def skippable(
         self, profile: str, digest: str, tables_by_site: Mapping[str, Mapping[str, str]], assigned: str = ""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline.durable import PUBLIC_FILE, PUBLIC_FOLDER, make_folder, sync_folders, write_whole
 from pipeline.entry import FOLDERS, Entry
 from pipeline.ledger import Ledger
+from schemas.noise import Cost, total
 
 NAME = "manifest.json"
 
@@ -22,7 +26,29 @@ def render(ledger: Ledger, profile: str) -> bytes:
         for path, facts in _facts(entry).items()
         if f"{entry.folder}/{path}" not in ledger.retired
     }
-    return (json.dumps({"profile": profile, "files": files}, indent=1, sort_keys=True) + "\n").encode()
+    found = {"profile": profile, "files": files, **_privacy([one for one in ledger.entries if one.profile == profile])}
+    return (json.dumps(found, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _privacy(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What a profile with noise has spent, by site, in all and by grain and first day; also on what came to no row."""
+    found: dict[str, dict[str, list[Cost]]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        for period in entry.periods:
+            if noise := entry.noise.get(period.path):
+                found[period.site][f"{period.grain} {period.date.isoformat()}"].append(noise.cost)
+    return {"privacy": {site: _spent(periods) for site, periods in found.items()}} if found else {}
+
+
+def _spent(periods: Mapping[str, Sequence[Cost]]) -> dict[str, Any]:
+    summed = {when: total(costs) for when, costs in periods.items()}
+    whole = total(cost for costs in periods.values() for cost in costs)
+    return {
+        **dict(zip(("epsilon", "delta"), map(float, whole), strict=True)),
+        "periods": {
+            when: {"epsilon": float(epsilon), "delta": float(delta)} for when, (epsilon, delta) in summed.items()
+        },
+    }
 
 
 def _facts(entry: Entry) -> dict[str, dict[str, Any]]:
@@ -40,6 +66,7 @@ def _facts(entry: Entry) -> dict[str, dict[str, Any]]:
             "bots": by.bots,
             "suffixes": by.suffixes,
             "program": by.program,
+            **({"noise": asdict(noise)} if (noise := entry.noise.get(file.path)) else {}),
         }
         for file in entry.files
     }

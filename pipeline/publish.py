@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pipeline.durable import (
 from pipeline.entry import FOLDERS, RUN_ID, Entry, FileRead, Period, Provenance, PublishedFile
 from pipeline.ledger import Ledger, folder_of
 from pipeline.sink import PREVIEW, STAGING, Staged, staging_of
+from schemas.noise import Noise
 from schemas.trouble import Trouble
 from transforms.forgotten import FOLDER as FORGOTTEN
 
@@ -35,13 +36,14 @@ from transforms.forgotten import FOLDER as FORGOTTEN
 class Publication:
     """What a commit publishes for one profile: what was staged, and by what it was made.
 
-    `silent` are closed periods in which a table found no event: decided as well.
+    `silent` are closed periods in which a table found no event: decided as well. `noise` as in Entry.
     """
 
     profile: str
     provenance: Provenance
     staged: Sequence[Staged]
     silent: Sequence[Period] = ()
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -87,6 +89,7 @@ def commit(
             periods=one.periods,
             files=one.files,
             zones=dict(sorted((zones or {}).items())),
+            noise=dict(sorted(one.noise.items())),
         )
         for one in publications
     )

@@ -34,6 +34,7 @@ from schemas.trouble import Trouble, from_text
 from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.guard import Calendar, Terms
+from transforms.guard.noise import library
 
 RANGE = 256 << 20  # bytes of a Range at most
 
@@ -61,6 +62,7 @@ def _run(wanted: Wanted, now: int, server: ForkServer) -> Outcome:
     began = time.monotonic()
     policy = chosen_policy(wanted)
     countries = chosen_database(wanted)
+    refuse_noise(wanted, policy)
     chosen = engine(wanted)
     inputs = find(wanted.inputs)
     with lock.hold(wanted.output):
@@ -75,6 +77,14 @@ def _run(wanted: Wanted, now: int, server: ForkServer) -> Outcome:
         else:
             record = nothing_to_read(job)
     return Outcome(record, [source.path for source in inputs], warnings, time.monotonic() - began)
+
+
+def refuse_noise(wanted: Wanted, policy: Policy) -> None:
+    """A profile with noise needs the library, and is never looked at before: each look is another draw. Raises Trouble E201."""
+    if any(profiles()[name].noise for name in chosen_profiles(wanted, policy)):
+        if wanted.preview:
+            raise Trouble("E201", "--preview draws noise anew at each look: preview another profile")
+        library()
 
 
 def prepare(
@@ -144,7 +154,8 @@ def terms_of(
     profile = profiles()[name]
     covered, decided = ledger.covered(name), ledger.decided(name)
     calendar = Calendar(now, covered, *edges, wanted.partial, wanted.preview, decided)
-    return Terms(name, profile.trends(load.trends()), max(policy.k, profile.k), profile.rounded, calendar)
+    k = max(policy.k, profile.k)
+    return Terms(name, profile.trends(load.trends()), k, profile.rounded, calendar, profile.noise)
 
 
 def assignment(wanted: Wanted, policy: Policy) -> str:

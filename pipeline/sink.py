@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +30,7 @@ class Staged:
     """A table of a site's period, decided and waiting for the commit; without rows there is no file.
 
     `folder` is the one it is staged for, `path` is relative to that, `sha256` and `bytes` are the file's ("" and 0
-    without one), `events` is the sum of hits.
+    without one), `events` are those behind its rows: the sum of hits, where these are not noisy.
     """
 
     folder: str
@@ -52,6 +52,11 @@ class Staged:
         return Period(
             self.site, self.table, self.grain, self.date, self.events, self.rows, self.withheld, self.partial
         )  # fmt: skip
+
+
+def as_record(staged: Staged) -> dict[str, Any]:
+    """As it travels to the commit, in JSON."""
+    return {**asdict(staged), "date": staged.date.isoformat()}
 
 
 def staging_of(root: Path, run_id: str, folder: str) -> Path:
@@ -76,7 +81,7 @@ def stage(root: Path, run_id: str, folder: str, released: Released) -> Staged:
     content = encode(released.rows, path)
     sha256 = hashlib.sha256(content).hexdigest()
     _write(root, staging, path, content, sha256)
-    events = sum(released.rows["hits"].to_pylist())
+    events = sum(released.rows["hits"].to_pylist()) if released.counted is None else released.counted
     return replace(made, path=path, sha256=sha256, rows=released.rows.num_rows, bytes=len(content), events=events)
 
 

@@ -43,6 +43,7 @@ def of_profile(record: Mapping[str, Any]) -> list[str]:
     lines = [f"  {shown:<11} {text}" for text in periods(record)]
     lines += [f"  cells       {text}" for text in cells(record)]
     lines += [f"  withheld    {text}" for text in withheld(record)]
+    lines += [f"  privacy     {text}" for text in privacy(record)]
     lines += [f"  held back   {text}" for text in held_back(record)]
     if record["late"]:
         lines.append(
@@ -96,6 +97,9 @@ def periods(record: Mapping[str, Any]) -> list[str]:
 def cells(record: Mapping[str, Any]) -> list[str]:
     """How much detail k has cost."""
     total = sum(period["cells"] for period in record["periods"])
+    if profiles()[record["profile"]].noise:
+        rows = sum(period["rows"] for period in record["periods"])
+        return [f"{rows:,} of {total:,} are above the noisy threshold"] if total else []
     climbed = sum(period["generalised"] for period in record["periods"])
     return [f"{climbed:,} of {total:,} were too small and went into a more general row"] if total else []
 
@@ -106,8 +110,21 @@ def withheld(record: Mapping[str, Any]) -> list[str]:
     if not lost:
         return []
     tables = ", ".join(f"{name} {count:,}" for name, count in lost.items())
+    if profiles()[record["profile"]].noise:
+        return [
+            f"{tables} hits: of no network, beyond what one neighbourhood counts for, or in cells below the threshold"
+        ]
     rounded = ", or taken by rounding" if profiles()[record["profile"]].rounded > 1 else ""
     return [f"{tables} hits: fewer than {record['k']} neighbourhoods at every level{rounded}"]
+
+
+def privacy(record: Mapping[str, Any]) -> list[str]:
+    """What noise has cost."""
+    return [
+        f"{site}: epsilon {one['epsilon']:.4g}, delta {one['delta']:.2g}; spent {one['spent']['epsilon']:.4g} of"
+        f" {one['budget']['epsilon']:g}, {one['spent']['delta']:.2g} of {one['budget']['delta']:g}"
+        for site, one in record.get("privacy", {}).items()
+    ]
 
 
 def held_back(record: Mapping[str, Any]) -> list[str]:

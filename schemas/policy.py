@@ -13,6 +13,7 @@ from typing import Any
 from schemas import endpoints, profiles
 from schemas.endpoints import Endpoint
 from schemas.load import DeclarationError, Format, entries, expect, only_keys, parse, read_format, subtable
+from schemas.noise import Dp, read_dp
 from schemas.site import SITE_NAME, Site, read_site, read_zone
 
 __all__ = ["Geo", "Ip", "Policy", "Retention", "Site", "make_policy", "read_policy"]
@@ -60,6 +61,7 @@ class Policy:
     formats: Mapping[str, Format] = field(default_factory=dict)
     retention: Retention = Retention()
     profiles: tuple[str, ...] = ("internal",)
+    dp: Dp = field(default_factory=Dp)
 
     @property
     def all_sites(self) -> tuple[Site, ...]:
@@ -111,7 +113,7 @@ def read_policy(file: Path | None) -> Policy:
 
 def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     """A Policy from parsed TOML."""
-    only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention", "profiles"))
+    only_keys(where, data, ("k", "timezone", "format", "ip", "geo", "site", "retention", "profiles", "dp"))
     k = data.get("k", K_DEFAULT)
     expect(where, "k", k, f"a whole number of at least {K_FLOOR}", type(k) is int and k >= K_FLOOR)
     timezone = read_zone(where, "timezone", data.get("timezone", "UTC"))
@@ -129,6 +131,7 @@ def make_policy(data: Mapping[str, Any], where: str) -> Policy:
     return Policy(
         k, timezone, chosen, _ip(where, subtable(where, data, "ip")), _geo(where, subtable(where, data, "geo")), sites,
         known, _retention(where, subtable(where, data, "retention")), _profiles(where, data),
+        read_dp(where, subtable(where, data, "dp")),
     )  # fmt: skip
 
 

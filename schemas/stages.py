@@ -108,7 +108,8 @@ class Released:
     """Rows of one table, site and period that the guard has passed. Made by transforms/guard alone (kept by a test).
 
     `rows`: the table's keys (string), hits, visitors and further measures (int64), sorted by keys, no nulls. `withheld`
-    counts the events behind no row, `generalised` the leaf cells that climbed, `cells` the leaf cells in all.
+    counts the events behind no row, `generalised` the leaf cells that climbed, `cells` the leaf cells in all. Where hits
+    are noisy `counted` are the events behind the rows, else their sum is.
     """
 
     table: str
@@ -120,3 +121,4 @@ class Released:
     generalised: int
     cells: int
     partial: bool = False
+    counted: int | None = None

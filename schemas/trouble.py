@@ -32,6 +32,7 @@ CODES = {
     "E407": (4, "the folder holds something else"),
     "E408": (4, "tombstones cannot be applied"),
     "E409": (4, "what would be deleted is not what was shown"),
+    "E410": (4, "the privacy budget is spent"),
 }
 
 

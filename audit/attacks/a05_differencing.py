@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from audit.attacks.a02_join import of_period, of_route
 from audit.bounds import NOBODY, REST, Bounds, Cells, Leaf, bounds_of
-from audit.case import ROUNDED, Case, Evidence, Part, Tried
+from audit.case import NOISY, ROUNDED, Case, Evidence, Part, Tried
 from audit.longer import longer
 
 ID = "A5"
@@ -28,7 +28,7 @@ BOT = re.compile(r"bot|crawl|spider|slurp|feed|fetch|curl|wget|python|java/|http
 def attack(case: Case) -> Tried:
     """Subtract within a site's period (complements, whole tables, leaf cells by LP) and between periods."""
     periods: dict[Period, dict[str, Part]] = defaultdict(dict)
-    for part in case.parts:
+    for part in (one for one in case.parts if one.place.split("/")[0] not in NOISY):
         periods[part.place.split("/")[0], part.site, part.grain, part.date][part.table] = part
     evidence: list[Evidence] = []
     cells = unsolved = 0

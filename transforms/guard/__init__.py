@@ -5,13 +5,16 @@ from collections.abc import Iterable, Sequence
 import apache_beam as beam
 
 from schemas.load import Trends
-from schemas.policy import Policy
+from schemas.policy import Policy, Site
 from schemas.stages import Accounts
 from schemas.trouble import only_codes
+from transforms.guard import bounded
+from transforms.guard.bounded import BoundingGuard
 from transforms.guard.release import SiteGuard, SiteRelease
 from transforms.guard.rounding import rounded
 from transforms.guard.terms import Calendar, Terms
 from transforms.keys import KeyReference, Seal
+from transforms.packed import Packed
 from transforms.sealed import open_all
 
 __all__ = ["Calendar", "Guard", "SiteRelease", "Terms"]
@@ -42,5 +45,14 @@ class GuardSite(beam.DoFn):
             tallies, accounts = open_all(Seal(self.key.fetch()), sealed)
             site = self.policy.all_sites[number]
             for terms in self.terms:
-                released = SiteGuard(site, self.tallied, terms).release(tallies, accounts)
-                yield rounded(released, terms.rounding), accounts
+                if terms.noise:
+                    yield self.bound(site, terms, tallies, accounts), accounts
+                else:
+                    released = SiteGuard(site, self.tallied, terms).release(tallies, accounts)
+                    yield rounded(released, terms.rounding), accounts
+
+    def bound(self, site: Site, terms: Terms, tallies: list[Packed], accounts: Accounts) -> SiteRelease:
+        """What noise is drawn for later, once for all sites: sealed, for it is exact."""
+        released, found = BoundingGuard(site, self.tallied, terms).bound(tallies, accounts)
+        released.sealed = Seal(self.key.fetch()).close(bounded.to_bytes(found))
+        return released

@@ -39,7 +39,8 @@ class SiteRelease:
     """All that one site publishes, and the exact counts behind it, which stay in the house.
 
     counts: events by table and state, with `published` and `withheld`; periods: one record for each that was decided;
-    missing: by date, on which side of a partial period the input ends too early; profile: for whom.
+    missing: by date, on which side of a partial period the input ends too early; profile: for whom;
+    sealed: what waits for its noise.
     """
 
     site: str
@@ -48,6 +49,7 @@ class SiteRelease:
     periods: list[dict[str, object]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     profile: str = "internal"
+    sealed: bytes = b""
 
 
 @dataclass
@@ -74,20 +76,14 @@ class SiteGuard:
 
         The tallies may have more tables than are published here, for other profiles; they stay as they are.
         """
-        out = SiteRelease(self.site.name, profile=self.profile)
-        out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
-        days = [day for _, name, day in accounts.days if name == self.site.name]
-        states = self._states(days, accounts, out)
+        out, days, states = self._begin(accounts)
         compared: Compared = defaultdict(dict)
         opened: list[Draft] = []
         for table in self.closure.order:
             if table.name not in self.closure.opened and opened:
                 self._close(out, compared, opened)
-            give_back()
-            number = [one.name for one in self.tallied.tables].index(table.name)
-            tallied = Tallied(shares, number, len(measures_of(self.tallied)))
-            # every period of the input, also those in which nothing concerns the table: they are decided as well
-            for period in sorted({int(first_day(day, self.grains[table.name])) for day in days}):
+            tallied = self._tallied(table, shares)
+            for period in self._periods(table, days):
                 others = compared[self.grains[table.name], period]
                 if (draft := self._draft(out, tallied, table, period, states, others)) is None:
                     continue
@@ -101,6 +97,22 @@ class SiteGuard:
         out.released.sort(key=lambda one: (names.index(one.table), one.date))
         out.periods.sort(key=lambda one: (names.index(str(one["table"])), one["date"]))
         return out
+
+    def _begin(self, accounts: Accounts) -> tuple[SiteRelease, list[int], dict[tuple[str, int], str]]:
+        """A release of which nothing is counted yet, the site's days, and the states of all periods."""
+        out = SiteRelease(self.site.name, profile=self.profile)
+        out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
+        days = [day for _, name, day in accounts.days if name == self.site.name]
+        return out, days, self._states(days, accounts, out)
+
+    def _tallied(self, table: Table, shares: Sequence[Packed]) -> Tallied:
+        give_back()
+        number = [one.name for one in self.tallied.tables].index(table.name)
+        return Tallied(shares, number, len(measures_of(self.tallied)))
+
+    def _periods(self, table: Table, days: Sequence[int]) -> list[int]:
+        """First days of every period of the input, also of those in which nothing concerns the table: they are decided too."""
+        return sorted({int(first_day(day, self.grains[table.name])) for day in days})
 
     def _states(self, days: Sequence[int], accounts: Accounts, out: SiteRelease) -> dict[tuple[str, int], str]:
         """Whether each period of each table is published now, by table and first day; notes which logs are missing."""
@@ -121,16 +133,9 @@ class SiteGuard:
         states: dict[tuple[str, int], str], others: dict[str, Climb],
     ) -> Draft | None:  # fmt: skip
         """The rows of a table's period; None where there is nothing to publish. `others` are those that it is compared with."""
-        state, leaves = states[table.name, period], tallied.leaves(period)
-        chosen, counts = self.calendar.chosen(state), out.counts[table.name]
-        counts["eligible" if chosen else state] += tallied.hits(leaves)
-        if chosen:
-            decided = {
-                "site": self.site.name, "table": table.name, "grain": self.grains[table.name],
-                "date": as_date(period).isoformat(), "events": 0, "rows": 0, "withheld": 0, "generalised": 0, "cells": 0,
-                "partial": state == "partial",
-            }  # fmt: skip
-            out.periods.append(decided)
+        leaves = tallied.leaves(period)
+        decided = self._decided(out, table, period, states[table.name, period], tallied.hits(leaves))
+        chosen = decided is not None
         # what is published already is compared too, as it was: but only where there is something to compare it with
         asked = chosen or (table.name in self.closure.opened and self._is_asked(table.name, period, states))
         if not len(leaves) or not asked:  # decided as well, for ever: nothing of this period concerns the table
@@ -142,7 +147,23 @@ class SiteGuard:
         climb.has_changed = not chosen and self.calendar.decided.get((self.site.name, table.name, period)) != now
         if table.name in self.closure.opened:
             others[table.name] = climb
-        return Draft(table, as_date(period), climb, decided) if chosen else None
+        return None if decided is None else Draft(table, as_date(period), climb, decided)
+
+    def _decided(
+        self, out: SiteRelease, table: Table, period: int, state: str, events: int
+    ) -> dict[str, object] | None:
+        """Counts the events of a period; where it is published now, its record, of which nothing is said yet."""
+        chosen = self.calendar.chosen(state)
+        out.counts[table.name]["eligible" if chosen else state] += events
+        if not chosen:
+            return None
+        decided: dict[str, object] = {
+            "site": self.site.name, "table": table.name, "grain": self.grains[table.name],
+            "date": as_date(period).isoformat(), "events": 0, "rows": 0, "withheld": 0, "generalised": 0, "cells": 0,
+            "partial": state == "partial",
+        }  # fmt: skip
+        out.periods.append(decided)
+        return decided
 
     def _is_asked(self, name: str, period: int, states: Mapping[tuple[str, int], str]) -> bool:
         """Whether this was published before, and another table is published now of some of its days."""

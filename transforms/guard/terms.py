@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.load import Trends
+from schemas.noise import Bounds
 from schemas.stages import Accounts
 
 
@@ -44,10 +45,14 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Terms:
-    """One profile of a run. `trends` are the tables that it may have, `rounding` is of what its measures are multiples."""
+    """One profile of a run. `trends` are the tables that it may have, `rounding` is of what its measures are multiples.
+
+    `noise`, of a profile that has any, bounds by table what a neighbourhood counts for.
+    """
 
     profile: str
     trends: Trends
     k: int
     rounding: int
     calendar: Calendar
+    noise: Mapping[str, Bounds] = field(default_factory=dict)

@@ -260,11 +260,12 @@ def test_differencing_knows_of_rounding(total: int, rows: list[int], step: int, 
 # ---- the declarations ---------------------------------------------------------------------------------------------------
 
 INTERNAL, PARTNER = {"k": 5, "rounded": 1}, {"k": 50, "rounded": 10, "tables": ["sites"]}
+NOISY = {"k": 10, "rounded": 1, "noise": {"sites": {"cells": 1, "hits": 1, "weight": 1}}}
 
 
 def declared(**changes: Any) -> Any:
-    """Both profiles, the partner's with some keys changed."""
-    data = {"profile": {"internal": INTERNAL, "partner": {**PARTNER, **changes}}}
+    """All profiles, the partner's with some keys changed."""
+    data = {"profile": {"internal": INTERNAL, "partner": {**PARTNER, **changes}, "dp": NOISY}}
     return read_profiles(data, load.trends(), "x.toml")
 
 
@@ -296,7 +297,7 @@ def test_wrong_profile_is_refused(changes: dict[str, Any], expected: str) -> Non
     assert expected in str(error.value)
 
 
-def test_both_profiles_are_declared() -> None:
+def test_all_profiles_are_declared() -> None:
     """One alone is refused."""
-    with pytest.raises(DeclarationError, match="internal, partner"):
+    with pytest.raises(DeclarationError, match="internal, partner, dp"):
         read_profiles({"profile": {"partner": PARTNER}}, load.trends(), "x.toml")

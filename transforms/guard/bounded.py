@@ -105,9 +105,8 @@ def contributions(
     neighbourhoods, sums = np.zeros(len(named), np.int64), np.zeros(len(named), np.int64)
     for share in crowd.shares:
         cell, who, hits = _pairs(share, place[order])
-        by = np.lexsort(
-            (cell, chosen[cell] ^ marks[id(share.neighbourhood)][who], -hits, who)
-        )  # the last one counts most
+        liked = mixed(chosen[cell] ^ marks[id(share.neighbourhood)][who])
+        by = np.lexsort((cell, liked, -hits, who))  # the last one counts most
         kept = by[_ranks(who[by]) < bounds.cells]
         np.add.at(neighbourhoods, cell[kept], 1)
         np.add.at(sums, cell[kept], np.minimum(hits[kept], bounds.hits))
@@ -144,3 +143,11 @@ def marks_of(share: Packed) -> Marks:
 def mark_of(label: Label) -> int:
     """64 bits of a cell's label: which of equal cells a neighbourhood keeps must not be the same for all."""
     return int.from_bytes(hashlib.blake2b("\0".join(label).encode(), digest_size=8).digest(), "little")
+
+
+def mixed(marks: Marks) -> Marks:
+    """Each of the 64 bits depends on all: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). As they are, two cells with
+    most bits in common would be equally liked by everybody."""
+    marks = (marks ^ (marks >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    marks = (marks ^ (marks >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return marks ^ (marks >> np.uint64(31))

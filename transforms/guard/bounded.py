@@ -18,6 +18,7 @@ from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Label
 from transforms.guard.release import SiteGuard, SiteRelease
 from transforms.guard.terms import Terms
+from transforms.kernels.group import group
 from transforms.packed import Packed
 from transforms.periods import as_date
 
@@ -105,11 +106,9 @@ def contributions(
     neighbourhoods, sums = np.zeros(len(named), np.int64), np.zeros(len(named), np.int64)
     for share in crowd.shares:
         cell, who, hits = _pairs(share, place[order])
-        liked = mixed(chosen[cell] ^ marks[id(share.neighbourhood)][who])
-        by = np.lexsort((cell, liked, -hits, who))  # the last one counts most
-        kept = by[_ranks(who[by]) < bounds.cells]
-        np.add.at(neighbourhoods, cell[kept], 1)
-        np.add.at(sums, cell[kept], np.minimum(hits[kept], bounds.hits))
+        kept = _kept(who, hits, chosen[cell], marks[id(share.neighbourhood)], bounds.cells)
+        neighbourhoods += np.bincount(cell[kept], minlength=len(named))
+        sums += _sums(cell[kept], np.minimum(hits[kept], bounds.hits), len(named))
     return named, neighbourhoods, sums
 
 
@@ -120,10 +119,25 @@ def _pairs(share: Share, place: NDArray[np.integer]) -> tuple[Ints, Ints, Ints]:
     starts, counts = share.offsets[rows[there]].astype(np.int64), np.diff(share.offsets)[rows[there]].astype(np.int64)
     at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
     pairs = (np.repeat(there, counts) << 32) | share.neighbourhood[share.networks[at]].astype(np.int64)
-    own, number = np.unique(pairs, return_inverse=True)
-    hits = np.zeros(len(own), np.int64)
-    np.add.at(hits, number, share.hits[at].astype(np.int64))
-    return own >> 32, own & 0xFFFFFFFF, hits
+    number, first = group(pairs.view(np.uint64))
+    own = pairs[first]
+    return own >> 32, own & 0xFFFFFFFF, _sums(number, share.hits[at], len(own))
+
+
+def _sums(groups: NDArray[np.integer], values: NDArray[np.integer], count: int) -> Ints:
+    """Sums by group, int64 [count]; exact, for a day has fewer than 2**53 hits."""
+    return np.bincount(groups, values, count).astype(np.int64)
+
+
+def _kept(who: Ints, hits: Ints, chosen: Marks, marks: Marks, most: int) -> Ints:
+    """The pairs that count: of each neighbourhood the first `most`."""
+    many = np.bincount(who)[who] > most  # few have more: only these are sorted
+    rest = np.flatnonzero(many)
+    liked = mixed(chosen[rest] ^ marks[who[rest]])
+    # one key of both: hits of one never reach into the next one's; pairs stand by cells, so that equal ones keep an order
+    ranked = (who[rest] << 31) - np.minimum(hits[rest], (1 << 31) - 1)
+    by = rest[np.lexsort((liked, ranked))]
+    return np.concatenate([np.flatnonzero(~many), by[_ranks(who[by]) < most]])
 
 
 def _ranks(groups: Ints) -> Ints:

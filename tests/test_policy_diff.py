@@ -75,6 +75,11 @@ CASES: dict[str, tuple[str, str, set[Told]]] = {
         {("", "formats", "formats", ALTERS)},
     ),
     "retention": ("", "[retention]\nraw_days = 7", {("", "retention.raw_days", "raw_days", ALTERS)}),
+    "privacy loss": (
+        "[dp]\nepsilon = 2",
+        "[dp]\nbudget = { epsilon = 400 }",
+        {("", "dp.epsilon", "epsilon", HIDES), ("", "dp.budget.epsilon", "budget.epsilon", REVEALS)},
+    ),
     "clock": (
         "",
         'timezone = "Europe/Berlin"',
@@ -177,6 +182,7 @@ OTHER_VALUES: dict[str, Any] = {
     "k": 50, "timezone": "Europe/Berlin", "format": "combined", "ip": policy('[ip]\ntreatment = "truncate"').ip,
     "geo": Geo("continent"), "sites": (Site("x"),), "formats": policy(CASES["own format"][1]).formats,
     "retention": policy("[retention]\nraw_days = 7").retention, "profiles": ("internal", "partner"),
+    "dp": policy("[dp]\nepsilon = 2").dp,
 }  # fmt: skip
 
 

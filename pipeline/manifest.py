@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.durable import PUBLIC_FILE, PUBLIC_FOLDER, make_folder, sync_folders, write_whole
-from pipeline.entry import FOLDERS, Entry
+from pipeline.entry import FOLDERS, Entry, Period
 from pipeline.ledger import Ledger
 from schemas.noise import Cost, total
 
@@ -31,13 +32,22 @@ def render(ledger: Ledger, profile: str) -> bytes:
 
 
 def _privacy(entries: Sequence[Entry]) -> dict[str, Any]:
-    """What a profile with noise has spent, by site, in all and by grain and first day; also on what came to no row."""
+    """What a profile with noise has spent, by site, in all and by grain and first day; also on tables that came to no row.
+
+    Of periods alone that show something: that another one was looked at would say that somebody was there. The ledger
+    counts them all.
+    """
     found: dict[str, dict[str, list[Cost]]] = defaultdict(lambda: defaultdict(list))
+    shown = {_when(period) for entry in entries for period in entry.periods if period.rows}
     for entry in entries:
         for period in entry.periods:
-            if noise := entry.noise.get(period.path):
+            if _when(period) in shown and (noise := entry.noise.get(period.path)):
                 found[period.site][f"{period.grain} {period.date.isoformat()}"].append(noise.cost)
     return {"privacy": {site: _spent(periods) for site, periods in found.items()}} if found else {}
+
+
+def _when(period: Period) -> tuple[str, str, dt.date]:
+    return period.site, period.grain, period.date
 
 
 def _spent(periods: Mapping[str, Sequence[Cost]]) -> dict[str, Any]:

@@ -148,6 +148,25 @@ def test_sums_over_tables_agree(record: dict[str, Any]) -> None:
     assert Ledger.load(folder).spent("default") == (0, 0)
 
 
+def test_a_day_of_one_visitor_is_not_told(given: Path, tmp_path: Path) -> None:
+    """A day on which nobody else came costs as much as others, in the ledger; in the folder there is no sign of it."""
+    (tmp_path / "18.log").write_text((given / "18.log").read_text() + next(lines(16)) + "\n")
+    shutil.copy(given / "crowdlog.toml", tmp_path)
+    (tmp_path / "larger.toml").write_text(POLICY.replace("40", "50"))
+    publish(tmp_path, tmp_path / "out", policy=tmp_path / "larger.toml")
+    (entry,) = Ledger.load(tmp_path / "out").entries
+    assert {period.date.day for period in entry.periods} == {16, 18}
+    assert float(Ledger.load(tmp_path / "out").spent("shop")[0]) == pytest.approx(2 * EPSILON)
+    manifest = json.loads((tmp_path / "out" / "release-dp" / "manifest.json").read_bytes())
+    assert set(manifest["privacy"]["shop"]["periods"]) == {"day 2025-11-18"}
+    assert manifest["privacy"]["shop"]["epsilon"] == pytest.approx(EPSILON)
+    assert [
+        path
+        for path, content in files(tmp_path / "out" / "release-dp").items()
+        if b"2025-11-16" in path.encode() + content
+    ] == []
+
+
 def bounded_by_hand(given: Path, cells: int, hits: int, key: Callable[[str, int], str]) -> int:
     """Hits of a day within bounds, from the lines: each /48's largest cells, each cut."""
     count: dict[str, Counter[str]] = defaultdict(Counter)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from schemas import load
 from schemas.load import DeclarationError, Format
+from schemas.noise import Dp
 from schemas.policy import Policy, Site, read_policy
 from schemas.profiles import profiles
 from schemas.routes import PATH, Kind
@@ -71,6 +73,7 @@ def policy_record(policy: Policy) -> dict[str, Any]:
     return {
         "k": policy.k,
         "profiles": {name: max(policy.k, profiles()[name].k) for name in policy.profiles},
+        "dp": asdict(policy.dp),
         "digest": policy.digest,
         "geo": policy.geo.level,
         "visitors": policy.ip.treatment,
@@ -123,6 +126,7 @@ def policy_lines(record: Mapping[str, Any]) -> Iterator[str]:
     """The record of a policy as lines for a person."""
     yield f"Every row stands for at least {record['k']} neighbourhoods (IPv4 /24, IPv6 /48); places are countries."
     yield f"Releases: {', '.join(f'{name} (k = {k})' for name, k in record['profiles'].items())}."
+    yield from dp_lines(record)
     yield "What stands in a slot ({int}, {slug}, {*}, …) is never published; a parameter that is not named is gone, name and all."
     bare = [site for site in record["sites"] if not (site["routes"] or site["parameters"] or site["denied"])]
     for site in record["sites"]:
@@ -131,6 +135,16 @@ def policy_lines(record: Mapping[str, Any]) -> Iterator[str]:
     rest = [site["name"] for site in bare if not site["hosts"]]
     if rest:
         yield from ["", f"site {', '.join(rest)}: default rules", f"  {ELSEWHERE}; no parameters", f"  {CAMPAIGNS}"]
+
+
+def dp_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """What noise may cost, where it is asked for or the policy speaks of it."""
+    dp, budget = record["dp"], record["dp"]["budget"]
+    if any(profiles()[name].noise for name in record["profiles"]) or dp != asdict(Dp()):
+        yield (
+            f"With --profile dp a period of a site may cost epsilon {dp['epsilon']:g}, delta {dp['delta']:g}, and a site for"
+            f" ever epsilon {budget['epsilon']:g}, delta {budget['delta']:g}."
+        )
 
 
 def site_lines(site: Mapping[str, Any]) -> Iterator[str]:

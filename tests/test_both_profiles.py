@@ -151,7 +151,7 @@ def test_one_commit_has_both(together: Any) -> None:
     """One ledger file; the house's stands where a single one stands, the partner's beside it; each with its own k."""
     (commit,) = commits(together[0])
     assert (decided(commit), commit["provenance"]["k"]) == ([*BOTH], 10)
-    assert set(commit["beside"]["partner"]) == {"provenance", "periods", "files"}
+    assert set(commit["beside"]["partner"]) == {"provenance", "periods", "files", "noise"}
     assert commit["beside"]["partner"]["provenance"]["k"] == 50
     entries = Ledger.load(together[0]).entries
     assert [(one.number, one.profile) for one in entries] == [(1, "internal"), (1, "partner")]

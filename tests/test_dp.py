@@ -1,74 +1,32 @@
-"""The profile with noise as it is run: folder, manifest, ledger, budget, crashes, and what it never tells."""
+"""The profile with noise as it is published: folder, manifest, ledger, and what it never tells."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
+from dp_logs import EPSILON, POLICY, TABLES, files, lines, publish, rows, write
 
 from audit.run import HELD, case_of
 from audit.run import run as attack
-from pipeline import noised
 from pipeline.checks import CHECKS
-from pipeline.cli import main
 from pipeline.ledger import Ledger
-from pipeline.options import Wanted
 from pipeline.records import Records
-from pipeline.run import run
-from schemas import load
-from schemas.load import DeclarationError
-from schemas.noise import Cost, Noise
-from schemas.policy import make_policy
-from schemas.profiles import profiles, read_profiles
-from schemas.trouble import Trouble
+from schemas.noise import Noise
+from schemas.profiles import profiles
 from transforms.guard import noise
-
-ROOT = Path(__file__).resolve().parents[1]
-GEO = ROOT / "sample_logs" / "test-country.mmdb"
-NOW = 1_796_083_200  # 2026-12-01: the days of the logs are closed
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
-NEIGHBOURHOODS, HEAVY = 300, 700  # and the hits of one of them, beyond all bounds
-EPSILON = 24.0
-POLICY = f"[dp]\nepsilon = {EPSILON}\nbudget = {{ epsilon = 40 }}\n"
-TABLES = {"sites", "traffic", "statuses", "countries", "browsers", "systems"}
-
-
-def lines(day: int) -> Iterator[str]:
-    """A day of requests: 1 to 6 of each /48, one that makes 700, and 5 of a client without an address."""
-    for who in range(NEIGHBOURHOODS):
-        for number in range(HEAVY if not who else 1 + who * 7 % 6):
-            client, hour, status = f"2001:db8:{who:x}::{number % 2 + 1}", 8 + number % 3, (200, 404, 301)[number % 3]
-            yield (
-                f'{client} - - [{day}/Nov/2025:{hour:02d}:{number % 60:02d}:00 +0000] "GET /docs/start HTTP/1.1" {status}'
-                f' 512 "-" "{FIREFOX}"'
-            )
-    for number in range(5):
-        yield (f'crawl.example.net - - [{day}/Nov/2025:12:0{number}:00 +0000] "GET / HTTP/1.1" 200 1 "-" "{FIREFOX}"')
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two days of logs, and a policy."""
-    folder = tmp_path_factory.mktemp("dp")
-    for day in (18, 19):
-        (folder / f"{day}.log").write_text("\n".join(lines(day)) + "\n")
-    (folder / "crowdlog.toml").write_text(POLICY)
-    return folder
-
-
-def publish(given: Path, folder: Path, day: int = 18, **more: Any) -> dict[str, Any]:
-    """A run over one day; its record."""
-    wanted = {"profiles": ("dp",), "policy": given / "crowdlog.toml", "partial": True, "quiet": True, **more}
-    return dict(run(Wanted((str(given / f"{day}.log"),), folder, site="shop", geo_db=GEO, **wanted), NOW).record)
+    return write(tmp_path_factory.mktemp("dp"))
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +34,6 @@ def record(given: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     """The record of a run over the first day, and its `folder`."""
     folder = tmp_path_factory.mktemp("one") / "out"
     return {**publish(given, folder), "folder": folder}
-
-
-def rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Rows by table, read without our own code."""
-    found = (folder / "release-dp").rglob("*.parquet")
-    return {file.relative_to(folder).parts[1]: pq.ParquetFile(file).read().to_pylist() for file in found}
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All files below a folder by their path."""
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
-
-
-# ---- what is published, and what is not ----------------------------------------------------------------------------------
 
 
 def test_it_has_a_folder_a_manifest_and_an_entry_of_its_own(record: dict[str, Any]) -> None:
@@ -229,178 +173,3 @@ def test_two_runs_differ_but_not_their_counts(
     assert rows(tmp_path / "out") != rows(record["folder"])
     assert len(calls) == len(TABLES)
     assert CHECKS["files"](Records(tmp_path / "out"))[0] == HELD
-
-
-# ---- once, and within the budget -----------------------------------------------------------------------------------------
-
-
-def test_second_time_draws_nothing(given: Path, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A period that is published is never drawn again."""
-    monkeypatch.setattr(noise.Noisy, "draw", None)
-    before = files(record["folder"] / "release-dp")
-    assert publish(given, record["folder"])["periods"] == []
-    assert files(record["folder"] / "release-dp") == before
-
-
-def command(given: Path, folder: Path, day: int, *more: str) -> list[str]:
-    """The command line of a run."""
-    return [
-        "run", str(given / f"{day}.log"), "--output", str(folder), "--profile", "dp", "--site", "shop", "--partial", "--quiet",
-        "--policy", str(given / "crowdlog.toml"), "--geo-db", str(GEO), *more,
-    ]  # fmt: skip
-
-
-@pytest.mark.usefixtures("engines_may_log_again")
-def test_spent_budget_refuses_before_noise_is_drawn(
-    given: Path,
-    record: dict[str, Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Two days cost 48 of 40: exit 4, one line, no draw, and the folder is as it was; with a larger budget it is published."""
-    folder = tmp_path / "out"
-    shutil.copytree(record["folder"], folder)
-    before = {**files(folder / "release-dp"), **files(folder / "internal" / "ledger")}
-    with monkeypatch.context() as patched:
-        patched.setattr(noise.Noisy, "draw", None)
-        assert main(command(given, folder, 19)) == 4
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert re.fullmatch(
-        r"crowdlog: E410: site shop has spent epsilon 24 of its dp\.budget of 40, and [^\n]*\n", said.err
-    )
-    assert {**files(folder / "release-dp"), **files(folder / "internal" / "ledger")} == before
-    (tmp_path / "larger.toml").write_text(POLICY.replace("40", "48"))
-    done = publish(given, folder, 19, policy=tmp_path / "larger.toml")
-    assert done["privacy"]["shop"]["spent"]["epsilon"] == pytest.approx(48, rel=1e-12)
-    assert len(Ledger.load(folder).entries) == 2
-
-
-@pytest.mark.parametrize(("name", "most"), [("epsilon", Cost(23.9, 1)), ("delta", Cost(99, 1e-10))])
-def test_each_half_of_the_budget_counts(name: str, most: Cost) -> None:
-    """Epsilon and delta are kept apart, and neither may be exceeded by one period."""
-    with pytest.raises(Trouble, match=f"E410.*spent {name} 0 of"):
-        noised._ask(most, Ledger(), {"shop": [Cost(12.0, 5e-10)] * 2})
-    assert noised._ask(most, Ledger(), {"shop": []}) == {}
-
-
-DIE = """
-import os, sys
-from pipeline import publish
-setattr(publish, sys.argv[1], lambda *_, **__: os._exit(9))
-from pipeline.cli import main
-main(sys.argv[2:])
-"""
-
-
-def died(at: str, arguments: list[str]) -> None:
-    """A run that ends at once where it would call a function of publish."""
-    done = subprocess.run([sys.executable, "-c", DIE, at, *arguments], cwd=ROOT, timeout=300, check=False)
-    assert done.returncode == 9
-
-
-def test_death_before_the_commit_costs_nothing(given: Path, tmp_path: Path) -> None:
-    """Drawn, but not committed: nothing is published and nothing spent; the next run draws anew, once."""
-    folder = tmp_path / "out"
-    died("commit", command(given, folder, 18))
-    staged = list((folder / "internal" / "staging").rglob("*.parquet"))
-    assert staged
-    assert not (folder / "release-dp").exists()
-    assert Ledger.load(folder).entries == ()
-    first = {file.name + str(file.parent.parent.parent.name): file.read_bytes() for file in staged}
-    publish(given, folder)
-    second = {
-        file.name + str(file.parent.parent.parent.name): file.read_bytes()
-        for file in (folder / "release-dp").rglob("*.parquet")
-    }
-    assert first.keys() == second.keys()
-    assert first != second
-    assert not (folder / "internal" / "staging").exists() or not any((folder / "internal" / "staging").iterdir())
-    assert float(Ledger.load(folder).spent("shop")[0]) == pytest.approx(EPSILON)
-
-
-def test_death_after_the_commit_draws_never_again(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Committed, but not promoted: the next start moves what was drawn into place."""
-    folder = tmp_path / "out"
-    died("_promote", command(given, folder, 18))
-    (entry,) = Ledger.load(folder).entries
-    assert not (folder / "release-dp").exists()
-    monkeypatch.setattr(noise.Noisy, "draw", None)
-    assert publish(given, folder)["periods"] == []
-    assert {path for path in files(folder / "release-dp") if path != "manifest.json"} == {
-        file.path for file in entry.files
-    }
-    assert CHECKS["files"](Records(folder))[0] == HELD
-
-
-# ---- what is refused -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("engines_may_log_again")
-@pytest.mark.parametrize(
-    ("more", "said"), [(["--preview"], "--preview draws noise anew"), ([], r"needs OpenDP: pip install 'crowdlog\[dp\]'")],
-    ids=["preview", "not installed"],
-)  # fmt: skip
-def test_refused_with_one_line(
-    more: list[str],
-    said: str,
-    given: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Exit 2, and nothing is made."""
-    if not more:
-        monkeypatch.setitem(sys.modules, "opendp.prelude", None)
-        noise.library.cache_clear()
-    asked = [one for one in command(given, tmp_path / "out", 18, *more) if not more or one != "--partial"]
-    assert main(asked) == 2
-    noise.library.cache_clear()
-    assert re.fullmatch(rf"crowdlog: E201: [^\n]*{said}[^\n]*\n", capsys.readouterr().err)
-    assert not (tmp_path / "out").exists()
-
-
-def test_library_is_imported_by_who_asks_for_it() -> None:
-    """Everything that a run of another profile imports leaves OpenDP alone."""
-    code = "import sys, pipeline.cli, pipeline.run, pipeline.flow; sys.exit('opendp' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        ({"epsilon": 0}, "dp: epsilon is 0"),
-        ({"epsilon": True}, "dp: epsilon is True"),
-        ({"epsilon": "1"}, "dp: epsilon is '1'"),
-        ({"epsilon": float("nan")}, "dp: epsilon is nan"),
-        ({"delta": 0.1}, "dp: delta is 0.1"),
-        ({"budget": {"epsilon": -1}}, r"dp\.budget: epsilon is -1"),
-        ({"budget": {"eps": 1}}, "unknown key 'eps'"),
-        ({"seed": 1}, "unknown key 'seed'"),
-    ],
-    ids=["zero", "bool", "text", "nan", "large delta", "negative budget", "unknown in budget", "a seed"],
-)
-def test_wrong_policy_is_refused(entry: dict[str, Any], said: str) -> None:
-    """The message names file, key and value."""
-    with pytest.raises(DeclarationError, match=rf"x\.toml: {said}|x\.toml: dp.*{said}"):
-        make_policy({"dp": entry}, "x.toml")
-
-
-@pytest.mark.parametrize(
-    ("noise", "said"),
-    [
-        ({"pages": {"cells": 1, "hits": 1, "weight": 1}}, "noise is 'pages', expected a table without free keys"),
-        ({"people": {"cells": 1, "hits": 1, "weight": 1}}, "tables is 'people'"),
-        ({"sites": {"cells": 0, "hits": 1, "weight": 1}}, "cells is 0"),
-        ({"sites": {"cells": 1, "hits": 1.5, "weight": 1}}, "hits is 1.5"),
-        ({"sites": {"cells": 1, "hits": 1}}, "weight is None"),
-        ({"sites": {"cells": 1, "hits": 1, "weight": 1, "epsilon": 9}}, "unknown key 'epsilon'"),
-    ],
-    ids=["free words", "no table", "no cells", "half a hit", "no weight", "unknown"],
-)  # fmt: skip
-def test_wrong_bounds_are_refused(noise: dict[str, Any], said: str) -> None:
-    """The message names the profile and the table."""
-    data = {"internal": {"k": 5, "rounded": 1}, "partner": {"k": 50, "rounded": 10}}
-    with pytest.raises(DeclarationError, match=re.escape(said)):
-        read_profiles({"profile": {**data, "dp": {"k": 10, "rounded": 1, "noise": noise}}}, load.trends(), "x.toml")

@@ -16,6 +16,9 @@ from schemas.load import trends
 
 POLICY = """
 k = 20
+[dp]
+epsilon = 0.5
+budget = { epsilon = 9 }
 [[site]]
 name = "shop"
 hosts = ["shop.example"]
@@ -53,6 +56,7 @@ def test_policy_in_words(file: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert err == ""
     wanted = [
         "at least 20 neighbourhoods", "Releases: internal (k = 20)",
+        "may cost epsilon 0.5, delta 1e-09, and a site for ever epsilon 9",
         "site shop (shop.example; Europe/Berlin; presets: whmcs at /billing)",
         "tables by week: pages",
         "    /kb/{slug}\n", "/list [id={int}] [kind=WORD] [page=0…999] [sort=new|old] (without lang)",
@@ -63,11 +67,24 @@ def test_policy_in_words(file: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [part for part in wanted if part not in out] == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "is_told"), [("", False), ('profiles = ["internal", "dp"]', True)], ids=["no", "yes"]
+)
+def test_noise_is_told_where_it_is_made(
+    policy: str, is_told: bool, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it may cost by default, for a policy that publishes with noise; nothing of it for one that does not."""
+    file.write_text(policy, encoding="utf-8")
+    assert main(["policy", str(file)]) == 0
+    assert ("may cost epsilon 1, delta 1e-09, and a site" in capsys.readouterr().out) == is_told
+
+
 def test_policy_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--json is one object with the same: all tables of every site with their grain, and what each route may show."""
     assert main(["policy", str(file), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["k"], said["profiles"]) == (20, {"internal": 20})
+    assert said["dp"] == {"epsilon": 0.5, "delta": 1e-9, "budget": {"epsilon": 9.0, "delta": 1e-6}}
     assert [site["name"] for site in said["sites"]] == ["shop", "plain", "default", "(other)"]
     shop = said["sites"][0]
     assert shop["tables"] == {table.name: "week" if table.name == "pages" else "day" for table in trends().tables}

@@ -58,8 +58,9 @@ def _read(name: str, entry: Mapping[str, Any], known: Trends, where: str) -> Pro
     for table in tables:
         expect(here, "tables", table, f"one of {', '.join(names)}", table in names)
     for table in (one for one in known.tables if one.name in noise):
-        # words that visitors make up, and events in several rows, are no closed cells with bounds
-        expect(here, "noise", table.name, "a table without free keys and lists", not (table.free or table.each))
+        # words that visitors make up, and events in several rows, are no closed cells with bounds; nothing diversifies here
+        closed = not (table.free or table.each or table.sensitive)
+        expect(here, "noise", table.name, "a table without free keys, lists and sensitive keys", closed)
         expect(here, "rounded", entry["rounded"], "1 beside noise", entry["rounded"] == 1)
     return Profile(name, entry["k"], entry["rounded"], tables or tuple(names), noise)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +91,7 @@ def test_wrong_policy_is_refused(entry: dict[str, Any], said: str) -> None:
 )  # fmt: skip
 def test_wrong_bounds_are_refused(noise: dict[str, Any], said: str) -> None:
     """The message names the profile and the table."""
-    data = {"internal": {"k": 5, "rounded": 1}, "partner": {"k": 50, "rounded": 10}}
+    data = {"internal": {"k": 5, "rounded": 1}, "partner": {"k": 50, "rounded": 10, "tables": ["sites"]}}
     with pytest.raises(DeclarationError, match=re.escape(said)):
         read_profiles({"profile": {**data, "dp": {"k": 10, "rounded": 1, "noise": noise}}}, load.trends(), "x.toml")
 
@@ -101,3 +103,11 @@ def test_noise_of_another_profile_is_refused() -> None:
         read_profiles(
             {"profile": {"internal": {"k": 5, "rounded": 1}, "partner": noisy, "dp": noisy}}, load.trends(), "x.toml"
         )
+
+
+def test_sensitive_key_is_refused() -> None:
+    """Bounded cells are not merged until a sensitive key has two values: a table that needs it has no noise."""
+    tables = (replace(one, sensitive=("country",)) if one.name == "countries" else one for one in load.trends().tables)
+    known = replace(load.trends(), tables=tuple(tables))
+    with pytest.raises(DeclarationError, match="noise is 'countries', expected a table without .* sensitive keys"):
+        read_profiles(tomllib.loads((ROOT / "schemas" / "profiles.toml").read_text()), known, "x.toml")

@@ -109,5 +109,5 @@ def test_sensitive_key_is_refused() -> None:
     """Bounded cells are not merged until a sensitive key has two values: a table that needs it has no noise."""
     tables = (replace(one, sensitive=("country",)) if one.name == "countries" else one for one in load.trends().tables)
     known = replace(load.trends(), tables=tuple(tables))
-    with pytest.raises(DeclarationError, match="noise is 'countries', expected a table without .* sensitive keys"):
+    with pytest.raises(DeclarationError, match=r"noise is 'countries', expected a table without .* sensitive keys"):
         read_profiles(tomllib.loads((ROOT / "schemas" / "profiles.toml").read_text()), known, "x.toml")

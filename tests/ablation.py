@@ -74,9 +74,9 @@ def overheard(folder: Path) -> Iterator[None]:
                 file.write(sealed.content)
             yield sealed
 
-    def build(pipeline: Any, made: job.Job, key: Any, reporter: Any = None) -> Any:
+    def build(pipeline: Any, made: job.Job, key: Any, *more: Any) -> Any:
         (folder / "graph").write_bytes(cloudpickle.dumps((made, key)))
-        return flowed(pipeline, made, key, reporter)
+        return flowed(pipeline, made, key, *more)
 
     with patch.object(Tally, "__call__", call), patch.object(flow, "flow", build):
         yield

@@ -525,13 +525,14 @@ def test_one_server_without_a_feature_is_not_told(tmp_path: Path) -> None:
 
 def test_software_is_counted_where_the_table_is_about_it(tmp_path: Path) -> None:
     """curl is a bot: licences and servers count it, pages and countries, which are people's, do not."""
-    lines = [ping(n, os="Ubuntu 24.04", virtualisation="kvm", licence_source="shop") for n in range(12)]
+    said = dict(os="Ubuntu 24.04", virtualisation="kvm", licence_source="shop")
+    lines = [ping(n, **said, licence_status="Active" if n < 12 else "Expired") for n in range(24)]
     _, out = ran(tmp_path, "licence_pings", lines)
     assert [(row["status"], row["source"], row["visitors"]) for row in published(out, "licences")] == [
-        ("active", "shop", 12)
-    ]
+        ("active", "shop", 12), ("expired", "shop", 12)
+    ]  # fmt: skip
     assert [(row["os"], row["virtualisation"], row["hits"]) for row in published(out, "servers")] == [
-        ("Ubuntu", "kvm", 12)
+        ("Ubuntu", "kvm", 24)
     ]
     assert list(published(out, "pages")) == list(published(out, "countries")) == []
 

@@ -25,8 +25,8 @@ def no_guard(patch: pytest.MonkeyPatch) -> None:
 
     no_roaming_rule(patch)
     patch.setattr("transforms.guard.generalise.Climb.not_of_one", lambda self, rows: rows)
-    real = run.chosen_policy
-    patch.setattr(run, "chosen_policy", lambda wanted: replace(real(wanted), k=1))
+    real = run.terms_of
+    patch.setattr(run, "terms_of", lambda *given: replace(real(*given), k=1))
 
 
 def no_roaming_rule(patch: pytest.MonkeyPatch) -> None:

@@ -61,11 +61,12 @@ class Dating:
     def _days(self, events: Events) -> dict[str, set[dt.date]]:
         source = Source(events.batch)
         treatment = self._site[source.has("host")]
+        numbers: dict[str, int] = {}
         names = [treatment.treat(host) for host in source.values("host")]
-        of_row = np.array([sorted(set(names)).index(name) for name in names], np.int32)[source.codes("host")]
-        times, found = events.batch["time"].to_numpy(), {}
-        for place, name in enumerate(sorted(set(names))):
-            here = times[of_row == place]
+        of_host = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
+        of_row, times, found = of_host[source.codes("host")], events.batch["time"].to_numpy(), {}
+        for name, number in numbers.items():
+            here = times[of_row == number]
             if here.size:
                 local, _ = self._when.treat(here, self.policy.site(name).timezone)
                 found[name] = {as_date(int(one)) for one in np.unique(local)}

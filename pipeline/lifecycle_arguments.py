@@ -77,6 +77,12 @@ def _add_whose(command: Any, until: str) -> None:
     )
 
 
+def _add_deletion(command: Any) -> None:
+    command.add_argument("--output", required=True, type=folder, metavar="DIR", help="the folder that runs publish to")
+    command.add_argument("--delete", metavar="CHECKSUM", help="do it, if it is still what was shown with this checksum")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def add_subject(commands: Any) -> None:
     subject = _command(
         commands, "subject", "find the raw lines that there are of an address",
@@ -96,9 +102,7 @@ def add_forget(commands: Any) -> None:
     )  # fmt: skip
     _add_reading(forget)
     _add_whose(forget, "now; a later one is an objection to what is to come")
-    forget.add_argument("--output", required=True, type=folder, metavar="DIR", help="the folder that runs publish to")
-    forget.add_argument("--delete", metavar="CHECKSUM", help="do it, if it is still what was shown with this checksum")
-    forget.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_deletion(forget)
 
 
 def add_retention(commands: Any) -> None:
@@ -110,15 +114,9 @@ def add_retention(commands: Any) -> None:
     _add_reading(retention)
     retention.add_argument("--site", metavar="NAME", help="as for run")
     retention.add_argument(
-        "--output", required=True, type=folder, metavar="DIR", help="the folder that runs publish to"
-    )
-    retention.add_argument(
         "--unpublished", action="store_true", help="raw logs with events that no run has published yet go too"
     )
-    retention.add_argument(
-        "--delete", metavar="CHECKSUM", help="do it, if it is still what was shown with this checksum"
-    )
-    retention.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_deletion(retention)
 
 
 def add_ledger(commands: Any) -> None:

@@ -6,6 +6,7 @@ import bz2
 import contextlib
 import errno
 import fcntl
+import glob
 import gzip
 import os
 import secrets
@@ -94,13 +95,8 @@ def changed(before: os.stat_result, after: os.stat_result) -> bool:
 
 def sweep(file: Path) -> None:
     """Remove what a killed rewriting has left beside a log."""
-    for part in file.parent.glob(f".{glob_escaped(file.name)}.*.{ENDING}"):
+    for part in file.parent.glob(f".{glob.escape(file.name)}.*.{ENDING}"):
         part.unlink()
-
-
-def glob_escaped(name: str) -> str:
-    """A name in which nothing is a wildcard."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def without(stream: Iterator[Piece], numbers: Sequence[int]) -> Iterator[bytes]:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.source import Bounded, Input, open_bytes, padded
 from pipeline.unpack import BLOCK
 from schemas import load
 from schemas.load import Format
 from schemas.policy import Policy
-from schemas.stages import Accounts, Chunk, Range
+from schemas.stages import Accounts, Chunk, Events, Range
 from transforms.parse import Parse
 from transforms.parsers.families import next_header
 from transforms.parsers.reader import LONGEST_LINE
 from transforms.tombstones import Tombstones
 
-LOOKED_AT = frozenset(
-    {"client", "forwarded", "visitor", "time"}
-)  # columns that it takes to know whose a line is, and of when
+LOOKED_AT = frozenset({"client", "forwarded", "visitor", "time"})
+"""Columns that it takes to know whose a line is, and of when."""
 
 Take = Callable[[bytes, bytes], None]
 """Is told each line that was found: the header line that counts for it (b"" without one), and its bytes."""
@@ -96,10 +96,11 @@ class Search:
                 continue
             lines = piece.content if piece.content.endswith(b"\n") else piece.content + b"\n"
             found.lines += lines.count(b"\n") - 1
-            accounts, addressless = Accounts(), [0]
-            numbers = self._lines(format_, header, lines, accounts, addressless)
-            found.unread += sum(accounts.rejected.values())
-            found.addressless += addressless[0]
+            events, masks = self._parsed(format_, header, lines)
+            for one in events:
+                found.unread += sum(one.accounts.rejected.values())
+                found.addressless += 0 if self.sought.can_find(one.batch) else one.batch.num_rows
+            numbers = self._numbers(format_, header, lines, masks)
             if numbers and take is not None:
                 self._tell(format_, header, lines, numbers, take)
             found.numbers.extend(piece.first + number for number in numbers)
@@ -107,21 +108,18 @@ class Search:
                 header = next_header(headed, header, lines)
         return found
 
-    def _lines(
-        self, format_: str, header: bytes, lines: bytes, accounts: Accounts | None, addressless: list[int]
-    ) -> list[int]:
-        """Numbers, from 0, of the lines that are found.
+    def _parsed(self, format_: str, header: bytes, lines: bytes) -> tuple[list[Events], list[NDArray[np.bool_]]]:
+        """Events of lines, and which of them are found."""
+        buffer, size = padded(lines)
+        events = list(self._parse.events(Chunk(0, format_, buffer, size, Accounts(), header)))
+        return events, [self.sought.found(one.batch) for one in events]
+
+    def _numbers(self, format_: str, header: bytes, lines: bytes, masks: Sequence[NDArray[np.bool_]]) -> list[int]:
+        """Numbers, from 0, of the lines that are found, by which events are.
 
         Events do not say which lines they are of. Where each line gives one event, it is the line of the same number;
         else halves are parsed until that holds, or nothing is found in them.
         """
-        buffer, size = padded(lines)
-        events = list(self._parse.events(Chunk(0, format_, buffer, size, Accounts(), header)))
-        masks = [self.sought.found(one.batch) for one in events]
-        if accounts is not None:
-            for one in events:
-                accounts.rejected.update(one.accounts.rejected)
-                addressless[0] += 0 if self.sought.can_find(one.batch) else one.batch.num_rows
         if not any(mask.any() for mask in masks):
             return []
         count = lines.count(b"\n")
@@ -132,9 +130,13 @@ class Search:
         cut = _middle(lines)
         headed = self.formats.get(format_)
         behind = next_header(headed, header, lines[:cut]) if headed is not None and headed.header else b""
-        first = self._lines(format_, header, lines[:cut], None, addressless)
-        before = lines.count(b"\n", 0, cut)
-        return first + [before + number for number in self._lines(format_, behind, lines[cut:], None, addressless)]
+        found, before = list[int](), 0
+        for one, half in ((header, lines[:cut]), (behind, lines[cut:])):
+            found += [
+                before + number for number in self._numbers(format_, one, half, self._parsed(format_, one, half)[1])
+            ]
+            before += half.count(b"\n")
+        return found
 
     def _tell(self, format_: str, header: bytes, lines: bytes, numbers: list[int], take: Take) -> None:
         headed, chosen = self.formats.get(format_), set(numbers)

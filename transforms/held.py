@@ -13,9 +13,8 @@ from itertools import count
 
 from apache_beam import coders
 
-PART = (
-    1 << 36
-)  # bytes of address space for each worker: more than a run can fill; memory is taken when it is written to
+# Bytes of address space for each worker: more than a run can fill; memory is taken when it is written to.
+PART = 1 << 36
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # mmap(2); Python has it since 3.12
 INLINE, NUMBER, PLACE = b"=", b"#", b"@"
 

@@ -96,9 +96,8 @@ class Crossing:
 
     def _of_remainders(self) -> list[Row]:
         """The row that has to fold in each set of rooms of which the rest is somebody, but no crowd."""
-        left: list[
-            tuple[Row, list[int], list[int]]
-        ] = []  # the row that would fold, cells of the rooms, cells of the rows
+        # the row that would fold, cells of the rooms, cells of the rows
+        left: list[tuple[Row, list[int], list[int]]] = []
         for rooms, inner in self._filled():
             leaves = [leaf for r in inner for leaf in self.rows[r].leaves]
             whole = [leaf for x in rooms for leaf in self.rooms[x].leaves]

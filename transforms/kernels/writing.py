@@ -22,7 +22,6 @@ class Lexicon:
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._fresh: list[bytes] = []
-        self._count = 0
         self._arena = np.zeros(1 << 10, np.uint64)
         self._begins, self._lengths = np.zeros(1 << 8, np.int64), np.zeros(1 << 8, np.int64)
         self._end = 0
@@ -35,19 +34,14 @@ class Lexicon:
         """The number of a word, which is remembered."""
         found = self._numbers.get(word)
         if found is None:
-            found = self._numbers[word] = self.numbers([word])[0]
+            found = self._numbers[word] = len(self._numbers)
+            self._fresh.append(word)
         return found
-
-    def numbers(self, words: Sequence[bytes]) -> range:
-        """New numbers for words, whether or not they have some: for many words of which each is given once."""
-        self._fresh += words
-        self._count += len(words)
-        return range(self._count - len(words), self._count)
 
     def tables(self) -> tuple[NDArray[np.uint64], Int64, Int64]:
         """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64; there is padding behind all."""
         if self._fresh:
-            first, count = self._count - len(self._fresh), self._count
+            first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
             lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
             ends = self._end + np.cumsum((lengths + 7) // 8)
             self._arena = longer(self._arena, int(ends[-1]) + PADDING // 8)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,6 +49,23 @@ def small_hunt(small_planted: Planted) -> Hunt:
     from canaries.hunt import Hunt
 
     return Hunt(small_planted.canaries)
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of logs for runs with noise, and a policy (tests/dp_logs.py)."""
+    from dp_logs import write
+
+    return write(tmp_path_factory.mktemp("dp"))
+
+
+@pytest.fixture(scope="module")
+def noised_day(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The record of a run with noise over the first day, and its `folder`."""
+    from dp_logs import publish
+
+    folder = tmp_path_factory.mktemp("one") / "out"
+    return {**publish(two_days, folder), "folder": folder}
 
 
 @pytest.fixture

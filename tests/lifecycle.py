@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import datetime as dt
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zstandard
 
 from pipeline import forget, retention, subject
@@ -98,3 +100,24 @@ def everything(folder: Path) -> dict[str, bytes]:
     """Content by path of all files below a folder but the lock, whatever they are."""
     found = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != "lock")
     return {str(file.relative_to(folder)): file.read_bytes() for file in found}
+
+
+class Stopped(BaseException):
+    """As if the machine had stopped there."""
+
+
+@contextlib.contextmanager
+def stopping(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, at: int) -> Iterator[None]:
+    """A call of a function, the `at`th, never comes to an end."""
+    whole, calls = getattr(module, name), []
+
+    def stop(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == at:
+            raise Stopped
+        return whole(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, stop)
+        with pytest.raises(Stopped):
+            yield

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,7 @@ LOG = str(SAMPLES / "combined" / "input.log")
 NOW = 1_796_083_200  # 2026-12-01: every period of the samples is closed
 
 
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import logging
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,11 +39,7 @@ OWN = ("k", "policy", "late", "tables", "detail", "periods", "missing")
 Release = dict[str, bytes]
 
 
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 def publish(

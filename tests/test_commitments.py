@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,7 @@ BY_ITSELF = {"C6", "C7"}  # met by files and declarations alone
 NOT_THERE_YET = {"C5"}  # a partner release
 
 
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 @pytest.fixture(scope="module")

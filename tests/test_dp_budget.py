@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dp_logs import EPSILON, POLICY, command, died, files, publish, write
+from dp_logs import EPSILON, POLICY, command, died, files, publish
 
 from audit.run import HELD
 from pipeline import noised
@@ -21,42 +21,29 @@ from schemas.trouble import Trouble
 from transforms.guard import noise
 
 
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of logs, and a policy."""
-    return write(tmp_path_factory.mktemp("dp"))
-
-
-@pytest.fixture(scope="module")
-def record(given: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The record of a run over the first day, and its `folder`."""
-    folder = tmp_path_factory.mktemp("one") / "out"
-    return {**publish(given, folder), "folder": folder}
-
-
-def test_second_time_draws_nothing(given: Path, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_time_draws_nothing(two_days: Path, noised_day: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A period that is published is never drawn again."""
     monkeypatch.setattr(noise.Noisy, "draw", None)
-    before = files(record["folder"] / "release-dp")
-    assert publish(given, record["folder"])["periods"] == []
-    assert files(record["folder"] / "release-dp") == before
+    before = files(noised_day["folder"] / "release-dp")
+    assert publish(two_days, noised_day["folder"])["periods"] == []
+    assert files(noised_day["folder"] / "release-dp") == before
 
 
 @pytest.mark.usefixtures("engines_may_log_again")
 def test_spent_budget_refuses_before_noise_is_drawn(
-    given: Path,
-    record: dict[str, Any],
+    two_days: Path,
+    noised_day: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Two days cost 48 of 40: exit 4, one line, no draw, and the folder is as it was; with a larger budget it is published."""
     folder = tmp_path / "out"
-    shutil.copytree(record["folder"], folder)
+    shutil.copytree(noised_day["folder"], folder)
     before = {**files(folder / "release-dp"), **files(folder / "internal" / "ledger")}
     with monkeypatch.context() as patched:
         patched.setattr(noise.Noisy, "draw", None)
-        assert main(command(given, folder, 19)) == 4
+        assert main(command(two_days, folder, 19)) == 4
     said = capsys.readouterr()
     assert said.out == ""
     assert re.fullmatch(
@@ -64,7 +51,7 @@ def test_spent_budget_refuses_before_noise_is_drawn(
     )
     assert {**files(folder / "release-dp"), **files(folder / "internal" / "ledger")} == before
     (tmp_path / "larger.toml").write_text(POLICY.replace("40", "48"))
-    done = publish(given, folder, 19, policy=tmp_path / "larger.toml")
+    done = publish(two_days, folder, 19, policy=tmp_path / "larger.toml")
     assert done["privacy"]["shop"]["spent"]["epsilon"] == pytest.approx(48, rel=1e-12)
     assert len(Ledger.load(folder).entries) == 2
 
@@ -77,16 +64,16 @@ def test_each_half_of_the_budget_counts(name: str, most: Cost) -> None:
     assert noised._ask(most, Ledger(), {"shop": []}) == {}
 
 
-def test_death_before_the_commit_costs_nothing(given: Path, tmp_path: Path) -> None:
+def test_death_before_the_commit_costs_nothing(two_days: Path, tmp_path: Path) -> None:
     """Drawn, but not committed: nothing is published and nothing spent; the next run draws anew, once."""
     folder = tmp_path / "out"
-    died("commit", command(given, folder, 18))
+    died("commit", command(two_days, folder, 18))
     staged = list((folder / "internal" / "staging").rglob("*.parquet"))
     assert staged
     assert not (folder / "release-dp").exists()
     assert Ledger.load(folder).entries == ()
     first = {file.name + str(file.parent.parent.parent.name): file.read_bytes() for file in staged}
-    publish(given, folder)
+    publish(two_days, folder)
     second = {
         file.name + str(file.parent.parent.parent.name): file.read_bytes()
         for file in (folder / "release-dp").rglob("*.parquet")
@@ -97,14 +84,16 @@ def test_death_before_the_commit_costs_nothing(given: Path, tmp_path: Path) -> N
     assert float(Ledger.load(folder).spent("shop")[0]) == pytest.approx(EPSILON)
 
 
-def test_death_after_the_commit_draws_never_again(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_death_after_the_commit_draws_never_again(
+    two_days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Committed, but not promoted: the next start moves what was drawn into place."""
     folder = tmp_path / "out"
-    died("_promote", command(given, folder, 18))
+    died("_promote", command(two_days, folder, 18))
     (entry,) = Ledger.load(folder).entries
     assert not (folder / "release-dp").exists()
     monkeypatch.setattr(noise.Noisy, "draw", None)
-    assert publish(given, folder)["periods"] == []
+    assert publish(two_days, folder)["periods"] == []
     assert {path for path in files(folder / "release-dp") if path != "manifest.json"} == {
         file.path for file in entry.files
     }

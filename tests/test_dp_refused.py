@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dp_logs import ROOT, command, write
+from dp_logs import ROOT, command
 
 from pipeline.cli import main
 from schemas import load
@@ -19,12 +19,6 @@ from schemas.load import DeclarationError
 from schemas.policy import make_policy
 from schemas.profiles import read_profiles
 from transforms.guard import noise
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of logs, and a policy."""
-    return write(tmp_path_factory.mktemp("dp"))
 
 
 @pytest.mark.usefixtures("engines_may_log_again")
@@ -35,7 +29,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_refused_with_one_line(
     more: list[str],
     said: str,
-    given: Path,
+    two_days: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -44,7 +38,7 @@ def test_refused_with_one_line(
     if not more:
         monkeypatch.setitem(sys.modules, "opendp.prelude", None)
         noise.library.cache_clear()
-    asked = [one for one in command(given, tmp_path / "out", 18, *more) if not more or one != "--partial"]
+    asked = [one for one in command(two_days, tmp_path / "out", 18, *more) if not more or one != "--partial"]
     assert main(asked) == 2
     noise.library.cache_clear()
     assert re.fullmatch(rf"crowdlog: E201: [^\n]*{said}[^\n]*\n", capsys.readouterr().err)

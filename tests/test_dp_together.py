@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dp_logs import EPSILON, TABLES, command, died, files, publish, rows, write
+from dp_logs import EPSILON, TABLES, command, died, files, publish, rows
 
 from pipeline.cli import main
 from pipeline.entry import from_bytes, to_bytes
@@ -24,23 +24,17 @@ pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of logs, and a policy."""
-    return write(tmp_path_factory.mktemp("dp"))
-
-
-@pytest.fixture(scope="module")
-def together(given: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def together(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder and the record of a run for both; every bundle is done twice."""
     folder = tmp_path_factory.mktemp("both") / "out"
-    return folder, publish(given, folder, profiles=BOTH, beam=("--direct_runner_bundle_repeat=1",))
+    return folder, publish(two_days, folder, profiles=BOTH, beam=("--direct_runner_bundle_repeat=1",))
 
 
 @pytest.fixture(scope="module")
-def alone(given: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, Any]]]:
+def alone(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, Any]]]:
     """By profile, the folder and the record of a run for it alone."""
     folder = tmp_path_factory.mktemp("alone")
-    return {name: (folder / name, publish(given, folder / name, profiles=(name,))) for name in BOTH}
+    return {name: (folder / name, publish(two_days, folder / name, profiles=(name,))) for name in BOTH}
 
 
 def published(folder: Path) -> set[str]:
@@ -90,7 +84,7 @@ def test_entry_that_hides_its_noise_is_refused(together: Any) -> None:
         replace(house, noise=noisy.noise)
 
 
-def test_bundles_that_are_done_again_draw_once(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundles_that_are_done_again_draw_once(two_days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One draw for each table, whatever else is published."""
     draw, calls = noise.Noisy.draw, []
 
@@ -99,7 +93,7 @@ def test_bundles_that_are_done_again_draw_once(given: Path, tmp_path: Path, monk
         return draw(*arguments)
 
     monkeypatch.setattr(noise.Noisy, "draw", counted)
-    publish(given, tmp_path / "out", profiles=BOTH, beam=("--direct_runner_bundle_repeat=1",))
+    publish(two_days, tmp_path / "out", profiles=BOTH, beam=("--direct_runner_bundle_repeat=1",))
     assert len(calls) == len(TABLES)
     assert published(tmp_path / "out") == {*BOTH}
 
@@ -114,56 +108,56 @@ def test_summary_tells_of_both(together: Any) -> None:
     assert "at every level" not in noisy
 
 
-def test_spent_budget_refuses_both(given: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spent_budget_refuses_both(two_days: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One commit or none: nothing of the second day is published for the house either, until it is asked for alone."""
     folder = tmp_path / "out"
-    publish(given, folder, profiles=BOTH)
+    publish(two_days, folder, profiles=BOTH)
     before = files(folder / "release")
-    assert main(command(given, folder, 19, profiles=BOTH)) == 4
+    assert main(command(two_days, folder, 19, profiles=BOTH)) == 4
     assert capsys.readouterr().err.startswith("crowdlog: E410: site shop has spent")
     assert files(folder / "release") == before
     assert len(Ledger.load(folder).entries) == 2
-    assert main(command(given, folder, 19, profiles=("internal",))) == 0
+    assert main(command(two_days, folder, 19, profiles=("internal",))) == 0
     assert {entry.profile for entry in Ledger.load(folder).entries[2:]} == {"internal"}
     assert any("2025-11-19" in path for path in files(folder / "release"))
 
 
-def test_noise_can_be_added_later(given: Path, tmp_path: Path) -> None:
+def test_noise_can_be_added_later(two_days: Path, tmp_path: Path) -> None:
     """A day that the house has published already is read again for the noise alone, and the house's files stay."""
     folder = tmp_path / "out"
-    publish(given, folder, profiles=("internal",))
+    publish(two_days, folder, profiles=("internal",))
     before = files(folder / "release")
-    record = publish(given, folder, profiles=BOTH)
+    record = publish(two_days, folder, profiles=BOTH)
     assert (record["periods"], len(record["beside"]["dp"]["periods"])) == ([], len(TABLES))
     assert [entry.profile for entry in Ledger.load(folder).entries] == [*BOTH]
     assert files(folder / "release") == before
-    again = publish(given, folder, profiles=BOTH)
+    again = publish(two_days, folder, profiles=BOTH)
     assert again["periods"] == again["beside"]["dp"]["periods"] == []
 
 
 @pytest.mark.parametrize(("at", "expected"), [("commit", set()), ("_promote", {*BOTH})], ids=["before", "after"])
 def test_death_leaves_both_or_none(
-    at: str, expected: set[str], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: str, expected: set[str], two_days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the commit neither is published and nothing spent; behind it both are, as they were drawn."""
     folder = tmp_path / "out"
-    died(at, command(given, folder, 18, profiles=BOTH))
+    died(at, command(two_days, folder, 18, profiles=BOTH))
     assert {entry.profile for entry in Ledger.load(folder).entries} == expected
     assert float(Ledger.load(folder).spent("shop")[0]) == pytest.approx(EPSILON if expected else 0, rel=0.3)
     if expected:
         monkeypatch.setattr(noise.Noisy, "draw", None)
-    publish(given, folder, profiles=BOTH)
+    publish(two_days, folder, profiles=BOTH)
     assert published(folder) == {*BOTH}
     assert float(Ledger.load(folder).spent("shop")[0]) == pytest.approx(EPSILON, rel=0.3)
 
 
 def test_policy_may_ask_for_it_but_not_for_a_preview(
-    given: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_days: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`profiles` of a policy makes both; --preview is refused until it names the house alone."""
     policy = tmp_path / "both.toml"
-    policy.write_text('profiles = ["internal", "dp"]\n' + (given / "crowdlog.toml").read_text())
-    asked = [one for one in command(given, tmp_path / "out", 18, profiles=()) if one != "--partial"]
+    policy.write_text('profiles = ["internal", "dp"]\n' + (two_days / "crowdlog.toml").read_text())
+    asked = [one for one in command(two_days, tmp_path / "out", 18, profiles=()) if one != "--partial"]
     asked[asked.index("--policy") + 1] = str(policy)
     assert main([*asked, "--preview"]) == 2
     assert "--preview draws noise anew" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import os
@@ -11,7 +10,6 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 
 import lifecycle
 import pytest
-from lifecycle import ALICE, NOW, PACK, command, everything, publish, read, released, said
+from lifecycle import ALICE, NOW, PACK, command, everything, publish, read, released, said, stopping
 
 from pipeline import forget, rewrite
 from pipeline.cli import main
@@ -410,27 +408,6 @@ def test_a_link_s_log_is_rewritten(tmp_path: Path, output: Path, log: Path, caps
 
 
 # ---- stopped midway --------------------------------------------------------------------------------------------------
-
-
-class Stopped(BaseException):
-    """As if the machine had stopped there."""
-
-
-@contextlib.contextmanager
-def stopping(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, at: int) -> Iterator[None]:
-    """A call of a function, the `at`th, never comes to an end."""
-    whole, calls = getattr(module, name), []
-
-    def stop(*arguments: Any, **named: Any) -> Any:
-        calls.append(1)
-        if len(calls) == at:
-            raise Stopped
-        return whole(*arguments, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, stop)
-        with pytest.raises(Stopped):
-            yield
 
 
 POINTS = {

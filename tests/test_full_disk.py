@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,7 @@ import pytest
 
 from pipeline.cli import main
 
-
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 def log(folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,11 +33,7 @@ PLACES = {
 KNOWN = [kind for kind in KINDS if kind not in ("WHMCS ticket c", "WordPress reset key", "postal address")]
 
 
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 def line(number: int, client: str, target: str, referrer: str = "-") -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,11 +72,7 @@ POINTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def engines_may_log_again() -> Iterator[None]:
-    """A command silences logging for its whole process; here the process goes on."""
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("engines_may_log_again")
 
 
 def marked_line(i: int, number: int) -> str:

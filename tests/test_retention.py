@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lifecycle
 import pytest
-from lifecycle import ALICE, NOW, PACK, command, everything, publish, released, said
+from lifecycle import ALICE, NOW, PACK, command, everything, publish, released, said, stopping
 
 from pipeline import publish as publishing
 from pipeline import retention
@@ -333,27 +331,6 @@ def test_nothing_else_is_deleted_than_was_shown(
         command(now, "retention", log.parent, "--output", output, "--delete", other or checksum)
     assert (refused.value.code, refused.value.exit) == ("E409", 4)
     assert (released(output), everything(log.parent), len(Ledger.load(output).entries)) == kept
-
-
-class Stopped(BaseException):
-    """As if the machine had stopped there."""
-
-
-@contextlib.contextmanager
-def stopping(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, number: int) -> Iterator[None]:
-    """A call of a function, the `number`th, never comes to an end."""
-    whole, calls = getattr(module, name), []
-
-    def stop(*arguments: Any, **named: Any) -> Any:
-        calls.append(1)
-        if len(calls) == number:
-            raise Stopped
-        return whole(*arguments, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, stop)
-        with pytest.raises(Stopped):
-            yield
 
 
 POINTS = {

@@ -322,7 +322,7 @@ def test_warm_leaves_nothing_to_compile() -> None:
 
     kernels = [
         scan.scan, values.clf_times, values.iso_times, values.numbers, request.split_requests,
-        request.select_parameters, encode.encode, encode.rehash, encode.pack, hash_groups.group, hash_groups.regroup,
+        request.select_parameters, encode.encode, encode.rehash, hash_groups.group, hash_groups.regroup,
         hash_groups.sum_by, hash_groups.place, cell_lists.collect, cell_lists.union,
     ]  # fmt: skip
     calls.warm()

@@ -117,8 +117,10 @@ class Rows:
 
     def fill(self, block: Block, kernel: Callable[..., tuple[int, int]], *given: Any) -> None:
         """Run a scan: kernel(words, text, size, *given, starts, lens, line_starts, refused)."""
+        from transforms.kernels.scan import count_lines
+
         self.scanned = True
-        self._reserve(int(np.count_nonzero(block.text[: block.size] == 10)))
+        self._reserve(count_lines(block.words, block.size))
         rows, refused = kernel(
             block.words, block.text, block.size, *given, self._spans[0], self._spans[1], self._lines, self._refused
         )
@@ -268,12 +270,14 @@ class Dictionary:
         self._plain: dict[bytes, int] = {b"": -1, b"-": -1} if dash else {b"": -1}
         self._fixed = len(self._plain)
         self._count = 0
-        self._table, self._arena = np.zeros(2048, np.uint64), np.empty(8192, np.uint64)
-        self._hashes, self._begins, self._lengths = (
-            np.empty(1024, np.uint64),
-            np.zeros(1024, np.int32),
-            np.empty(1024, np.int32),
-        )
+        self._table, self._hashes = np.zeros(2048, np.uint64), np.empty(1024, np.uint64)
+        self._offsets, self._arena = np.zeros(1025, np.int32), np.empty(8192, np.uint64)
+
+    def clear(self) -> None:
+        """Forget the values, and keep their memory: fresh pages would cost as much as all else here."""
+        self._plain = {value: -1 for value in list(self._plain)[: self._fixed]}
+        self._count = 0
+        self._table[:] = 0
 
     def encode(self, block: Block, starts: Int32, lens: Int32) -> Int32:
         """int32[rows]: code of each span, -1 where it is empty (or "-", where that stands for nothing)."""
@@ -284,7 +288,7 @@ class Dictionary:
             spans = block.words, block.text, starts, lens, self._dash, np.uint64(seed()), codes
             row = 0
             while row < starts.size:
-                held = self._table, self._hashes, self._begins, self._lengths, self._arena
+                held = self._table, self._hashes, self._offsets, self._arena
                 row, self._count = kernel(*spans, *held, self._count, row)
                 if row < starts.size:
                     self._make_room(int(lens[row]))
@@ -298,12 +302,10 @@ class Dictionary:
         """Grow what is too small for one more value of so many bytes."""
         from transforms.kernels.encode import rehash
 
-        self._arena = longer(self._arena, int(self._begins[self._count]) + -(-length // 8))
-        if self._count + 2 > self._hashes.size:
-            size = 4 * self._hashes.size
-            self._hashes, self._begins, self._lengths = (
-                longer(column, size) for column in (self._hashes, self._begins, self._lengths)
-            )
+        self._arena = longer(self._arena, (int(self._offsets[self._count]) + length + PADDING) // 8 + 1)
+        if self._count == self._hashes.size:
+            self._hashes = longer(self._hashes, 4 * self._count)
+            self._offsets = longer(self._offsets, 4 * self._count + 1)
         if 2 * (self._count + 1) > self._table.size:
             self._table = np.zeros(4 * self._table.size, np.uint64)
             rehash(self._hashes, self._count, self._table)
@@ -322,13 +324,12 @@ class Dictionary:
         """The distinct values from code `first` on, binary[codes - first]."""
         if not compiled():
             return pa.array(list(self._plain)[self._fixed + first :], pa.binary())
-        from transforms.kernels.encode import pack
-
-        begins, lengths, count = self._begins[first:], self._lengths[first:], self._count - first
-        offsets = np.empty(count + 1, np.int32)
-        data = np.empty(int(lengths[:count].sum(dtype=np.int64)), np.uint8)
-        pack(self._arena.view(np.uint8), begins[:count], lengths[:count], data, offsets)
-        return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+        offsets = self._offsets[first : self._count + 1]
+        begin, end = int(offsets[0]), int(offsets[-1])
+        data = self._arena.view(np.uint8)[begin:end].copy()
+        return pa.Array.from_buffers(
+            pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets - np.int32(begin)), pa.py_buffer(data)]
+        )
 
 
 def longer(values: NDArray[Any], size: int) -> NDArray[Any]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from transforms.kernels.jit import part
 from transforms.kernels.json_pieces import BEGINS_BARE, bare_end, string_end
 from transforms.kernels.values import Ints, Spans
-from transforms.kernels.words import Text, Words, head, load
+from transforms.kernels.wide import load
+from transforms.kernels.words import Text, Words, head
 
 BARE, STRING, END = 0, 1, 2
 NODES, WORDS = 1024, 8192  # room of the tree: more is not remembered

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
 from transforms.kernels.names import number_of
-from transforms.kernels.words import HASH, QUESTION, SPACE, Text, U, Words, find3, head, load, signed
+from transforms.kernels.wide import load
+from transforms.kernels.words import HASH, QUESTION, SPACE, Text, U, Words, find3, head, signed
 
 Spans = NDArray[np.int32]
 PLAIN, WHOLE, BARE = 0, 1, 2  # kinds of parameters

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
 from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
+from transforms.kernels.wide import WIDTH, load, matches, ones
 from transforms.kernels.words import (
     BACKSLASH,
     EACH,
@@ -19,7 +20,6 @@ from transforms.kernels.words import (
     find,
     find3,
     head,
-    load,
     signed,
 )
 
@@ -166,6 +166,15 @@ def _fields(
         starts[f, row], lens[f, row] = start, i - start
         i += length
     return True, i
+
+
+@kernel
+def count_lines(words: Words, size: int) -> int:
+    """How many newlines are in the first `size` bytes, and in those behind them up to a multiple of WIDTH."""
+    count = signed(0)
+    for i in range(0, size, WIDTH):
+        count += ones(matches(words, i, NEWLINE, NEWLINE))
+    return count
 
 
 @kernel

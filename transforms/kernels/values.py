@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.words import Text, U, Words, head, load, signed
+from transforms.kernels.wide import load
+from transforms.kernels.words import Text, U, Words, head, signed
 
 WRONG = -(1 << 63)
 Spans = NDArray[np.int32]

@@ -1,7 +1,7 @@
-"""Eight bytes at a time with plain, bounds-checked indexing: the buffer seen as little-endian uint64.
+"""Bytes of a block that kernels look for, and the place of the next one.
 
-A block is given twice over the same memory: `text` (uint8) and `words` (uint64), with padding behind its last byte.
-Byte tests are exact (no false positives), see Hacker's Delight, 2nd edition, section 6-1.
+A block is given twice over the same memory: `text` (uint8) and `words` (uint64), with padding behind its last byte. What
+reads `words` (transforms.kernels.wide) takes places in bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import part
+from transforms.kernels.wide import WIDTH, first, matches, matches3, unequal
 
 U = np.uint64
 # Kernels count in int64 alone: mixed with int32 they would be compiled again, mixed with uint64 they would be floats.
@@ -20,66 +21,43 @@ signed = cast(Callable[[Any], int], np.int64)
 Words = NDArray[np.uint64]
 Text = NDArray[np.uint8]
 
-ONE, THREE, SEVEN, SIXTY_THREE = U(1), U(3), U(7), U(63)
 ALL = U(0xFFFFFFFFFFFFFFFF)
-SEVENS = U(0x7F7F7F7F7F7F7F7F)
-PLACES = U(0x0001020304050607)
-TOP = U(56)
 EACH = 0x0101010101010101  # times a byte: that byte eight times
 NEWLINE, QUOTE, BACKSLASH, SPACE = U(10 * EACH), U(34 * EACH), U(92 * EACH), U(32 * EACH)
 QUESTION, HASH = U(63 * EACH), U(35 * EACH)
 
 
 @part
-def load(words: Words, i: int) -> np.uint64:
-    """The eight bytes from byte `i` on, the first in the lowest bits."""
-    at = U(i)
-    shift = (at & SEVEN) << THREE
-    k = at >> THREE
-    # Two shifts: a shift by 64 is undefined.
-    return U((words[k] >> shift) | ((words[k + ONE] << ONE) << (SIXTY_THREE - shift)))
-
-
-@part
 def head(word: np.uint64, n: int) -> np.uint64:
     """The first `n` (0 to 8) bytes of a word, the others zero."""
-    return word & (ALL >> (U(64) - (U(n) << THREE))) if n > 0 else U(0)
+    return word & (ALL >> (U(64) - (U(n) << U(3)))) if n > 0 else U(0)
 
 
 @part
-def zeros(word: np.uint64) -> np.uint64:
-    """0x80 in each byte of `word` that is zero."""
-    return ~(((word & SEVENS) + SEVENS) | word | SEVENS)
-
-
-@part
-def place(marks: np.uint64) -> int:
-    """Number of the first byte that is marked with 0x80."""
-    return signed((((marks & (~marks + ONE)) >> SEVEN) * PLACES) >> TOP)
+def same(words: Words, i: int, n: int, others: Words, j: int) -> bool:
+    """Whether the `n` bytes from byte `i` of `words` on are those from byte `j` of `others` on."""
+    while n > WIDTH:
+        if unequal(words, i, others, j) != U(0):
+            return False
+        i, j, n = i + WIDTH, j + WIDTH, n - WIDTH
+    return bool(n <= 0 or unequal(words, i, others, j) << U(WIDTH - n) == U(0))
 
 
 @part
 def find(words: Words, i: int, a: np.uint64, b: np.uint64) -> int:
     """Place of the first byte from `i` on that is the byte repeated in `a` or in `b`."""
-    k = U(i) >> THREE
-    word = words[k]
-    marks = (zeros(word ^ a) | zeros(word ^ b)) & (ALL << ((U(i) & SEVEN) << THREE))
+    marks = matches(words, i, a, b)
     while marks == U(0):
-        k += ONE
-        word = words[k]
-        marks = zeros(word ^ a) | zeros(word ^ b)
-    return signed(k << THREE) + place(marks)
+        i += WIDTH
+        marks = matches(words, i, a, b)
+    return signed(i + first(marks))
 
 
 @part
 def find3(words: Words, i: int, stop: int, a: np.uint64, b: np.uint64, c: np.uint64) -> int:
     """Like `find`, for three bytes and not beyond `stop`."""
-    k = U(i) >> THREE
-    word = words[k]
-    marks = (zeros(word ^ a) | zeros(word ^ b) | zeros(word ^ c)) & (ALL << ((U(i) & SEVEN) << THREE))
-    last = U(stop) >> THREE
-    while marks == U(0) and k < last:
-        k += ONE
-        word = words[k]
-        marks = zeros(word ^ a) | zeros(word ^ b) | zeros(word ^ c)
-    return min(signed(k << THREE) + place(marks), stop) if marks != U(0) else stop
+    marks = matches3(words, i, a, b, c)
+    while marks == U(0) and i < stop:
+        i += WIDTH
+        marks = matches3(words, i, a, b, c)
+    return min(signed(i + first(marks)), stop)

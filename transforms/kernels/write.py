@@ -7,27 +7,27 @@ from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
 from transforms.kernels.modes import CHOSEN, LITERAL, QUAD
-from transforms.kernels.words import ONE, SEVEN, SIXTY_THREE, THREE, TOP, Text, U, Words, head, load, signed
+from transforms.kernels.wide import WIDTH, copy, load, store
+from transforms.kernels.words import Text, U, Words, head, signed
 
 Spans = NDArray[np.int32]
 Ints = NDArray[np.int64]
-Place = tuple[np.uint64, np.uint64, np.uint64]
-TWO, FOUR, SIX = U(2), U(4), U(6)
-LAST_BYTE, LENGTH, COLON = U(0xFF), U(0xFF << 56), U(58)
+_BYTE = U(0xFF)
+_HEX, _PREFIX = 256, 512  # where the table of digits has what is written of hashed addresses
 
 
 @kernel
-def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
+def measure(lens: Spans, steps: Ints, codes: Spans, offsets: Ints) -> int:
     """How many bytes the steps of all rows have together, see `assemble`; an address that is written by number counts as 32."""
     size = signed(0)
     for s in range(steps.shape[0]):
         first, last = steps[s, 0], steps[s, 1]
         for r in range(codes.shape[1]):
             if first == LITERAL:
-                size += lengths[last]
+                size += offsets[last + 1] - offsets[last]
             elif first == CHOSEN:
                 code = codes[last, r]
-                size += 32 if code < 0 else lengths[code]
+                size += 32 if code < 0 else offsets[code + 1] - offsets[code]
             else:
                 size += steps[s, 2]
                 for field in range(first, last + 1):
@@ -36,97 +36,66 @@ def measure(lens: Spans, steps: Ints, codes: Spans, lengths: Ints) -> int:
 
 
 @part
-def _put(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, text: np.uint64, n: np.uint64) -> Place:
-    """Up to 8 bytes behind what is written: where the next ones stand."""
-    out[k] = begun | (text << fill)
-    out[k + ONE] = (text >> ONE) >> (SIXTY_THREE - fill)  # two shifts: a shift by 64 is undefined
-    fill += n << THREE
-    k += fill >> SIX
-    fill &= SIXTY_THREE
-    return k, fill, out[k] & ((ONE << fill) - ONE)
-
-
-@part
-def _quad(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, number: np.uint64, digits: Words) -> Place:
+def _quad(out: Words, at: int, number: np.uint64, digits: Words) -> int:
+    """Write a dotted quad; returns the place behind it."""
     for place in range(4):
-        text = digits[(number >> U(24 - 8 * place)) & LAST_BYTE]
-        k, fill, begun = _put(out, k, fill, begun, text & ~LENGTH, (text >> TOP) - U(place == 3))
-    return k, fill, begun
+        text = digits[(number >> U(24 - 8 * place)) & _BYTE]
+        store(out, at, text)  # with the point and what is behind it, over which is written
+        at += signed(text >> U(56))
+    return at - 1
 
 
 @part
-def _hashed(out: Words, k: np.uint64, fill: np.uint64, begun: np.uint64, number: np.uint64, digits: Words) -> Place:
-    k, fill, begun = _put(out, k, fill, begun, digits[512], U(8))
-    k, fill, begun = _put(out, k, fill, begun, digits[513], U(4))
+def _hashed(out: Words, at: int, number: np.uint64, digits: Words) -> int:
+    store(out, at, digits[_PREFIX])
+    store(out, at + 8, digits[_PREFIX + 1])
+    at += 12
     for place in range(4):
         group = number >> U(48 - 16 * place)
-        text = (digits[U(256) + ((group >> U(8)) & LAST_BYTE)] << U(8)) | (
-            digits[U(256) + (group & LAST_BYTE)] << U(24)
-        )
-        k, fill, begun = _put(out, k, fill, begun, text | COLON, U(5))
-    return k, fill, begun
+        high, low = digits[U(_HEX) + ((group >> U(8)) & _BYTE)], digits[U(_HEX) + (group & _BYTE)]
+        store(out, at, U(58) | (high << U(8)) | (low << U(24)))
+        at += 5
+    return at
 
 
 @kernel
 def assemble(
     words: Words, starts: Spans, lens: Spans, steps: Ints, codes: Spans, numbers: Words, form: int, digits: Words,
-    arena: Words, begins: Ints, lengths: Ints, out: Words,
+    arena: Words, offsets: Ints, out: Words,
 ) -> int:  # fmt: skip
     """Writes every row, one step behind the other; returns the bytes written.
 
     steps int64[steps, 3]: LITERAL and the number of a word; CHOSEN and the row of codes int32[pieces, rows] that says which
     word, or BY_NUMBER, for which the address numbers uint64[rows] is written in a form (QUAD, HASHED) by the table `digits`;
     or the first and last field (rows of starts, lens int32[fields, rows]) that are copied from the block with what stands
-    between them, and how many bytes that is. Words: begins (in words of the arena), lengths (in bytes) int64; each begins on
-    a boundary. Behind the arena and in `out` are 4 and 5 words of padding.
+    between them, and how many bytes that is. Words: bytes of the arena, of word w from offsets[w] to offsets[w + 1].
+    Behind the arena and in `out` are WIDTH bytes of padding.
     """
-    # 32 bytes are written at once, however many are meant, and those behind are written over: a branch by length is one that
-    # the processor guesses wrong. `begun` is the word of `out` that is not full yet: `fill` bits of it.
-    k, fill, begun = U(0), U(0), U(0)
+    # WIDTH bytes are written at once, however many are meant, and those behind are written over: a branch by length is one
+    # that the processor guesses wrong.
+    at = signed(0)
     for r in range(codes.shape[1]):
         for s in range(steps.shape[0]):
             first, last = steps[s, 0], steps[s, 1]
-            shift, from_block = U(0), first >= 0
-            if from_block:
+            if first >= 0:
                 i = signed(starts[first, r])
                 n = signed(starts[last, r]) + lens[last, r] - i
-                a, shift = U(i) >> THREE, (U(i) & SEVEN) << THREE
-            else:
-                word = last if first == LITERAL else signed(codes[last, r])
-                if word < 0:
-                    if form == QUAD:
-                        k, fill, begun = _quad(out, k, fill, begun, numbers[r], digits)
-                    else:
-                        k, fill, begun = _hashed(out, k, fill, begun, numbers[r], digits)
-                    continue
-                n, a = lengths[word], U(begins[word])
-            while True:
-                if from_block:
-                    x, y, z = words[a], words[a + ONE], words[a + TWO]
-                    v, w = words[a + ONE + TWO], words[a + FOUR]
-                    rest = SIXTY_THREE - shift
-                    x = (x >> shift) | ((y << ONE) << rest)  # two shifts: a shift by 64 is undefined
-                    y = (y >> shift) | ((z << ONE) << rest)
-                    z = (z >> shift) | ((v << ONE) << rest)
-                    v = (v >> shift) | ((w << ONE) << rest)
-                else:
-                    x, y, z, v = arena[a], arena[a + ONE], arena[a + TWO], arena[a + ONE + TWO]
-                rest = SIXTY_THREE - fill
-                out[k] = begun | (x << fill)
-                out[k + ONE] = ((x >> ONE) >> rest) | (y << fill)
-                out[k + TWO] = ((y >> ONE) >> rest) | (z << fill)
-                out[k + ONE + TWO] = ((z >> ONE) >> rest) | (v << fill)
-                begun = (v >> ONE) >> rest
-                if n <= 32:
-                    break
-                k, a, n = k + FOUR, a + FOUR, n - 32
-            out[k + FOUR] = begun
-            fill += U(n) << THREE
-            k += fill >> SIX
-            fill &= SIXTY_THREE
-            begun = out[k] & ((ONE << fill) - ONE)
-    out[k] = begun
-    return signed(k << THREE) + signed(fill >> THREE)
+                copy(out, at, words, i)
+                for k in range(WIDTH, n, WIDTH):
+                    copy(out, at + k, words, i + k)
+                at += n
+                continue
+            word = last if first == LITERAL else signed(codes[last, r])
+            if word < 0:
+                at = _quad(out, at, numbers[r], digits) if form == QUAD else _hashed(out, at, numbers[r], digits)
+                continue
+            i = signed(offsets[word])
+            n = signed(offsets[word + 1]) - i
+            copy(out, at, arena, i)
+            for k in range(WIDTH, n, WIDTH):
+                copy(out, at + k, arena, i + k)
+            at += n
+    return at
 
 
 @kernel

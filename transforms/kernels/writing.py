@@ -22,13 +22,11 @@ class Lexicon:
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._fresh: list[bytes] = []
-        self._arena = np.zeros(1 << 10, np.uint64)
-        self._begins, self._lengths = np.zeros(1 << 8, np.int64), np.zeros(1 << 8, np.int64)
-        self._end = 0
+        self._arena, self._offsets = np.zeros(1 << 10, np.uint64), np.zeros(1 << 8, np.int64)
 
     @property
     def size(self) -> int:
-        return 8 * self._end
+        return int(self._offsets[len(self._numbers) - len(self._fresh)])
 
     def number(self, word: bytes) -> int:
         """The number of a word, which is remembered."""
@@ -38,19 +36,19 @@ class Lexicon:
             self._fresh.append(word)
         return found
 
-    def tables(self) -> tuple[NDArray[np.uint64], Int64, Int64]:
-        """(arena, begins in words, lengths in bytes): a word begins on a boundary of uint64; there is padding behind all."""
+    def tables(self) -> tuple[NDArray[np.uint64], Int64]:
+        """(arena, offsets): the bytes of word w are those from offsets[w] to offsets[w + 1]; behind all is padding."""
         if self._fresh:
             first, count = len(self._numbers) - len(self._fresh), len(self._numbers)
-            lengths = np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
-            ends = self._end + np.cumsum((lengths + 7) // 8)
-            self._arena = longer(self._arena, int(ends[-1]) + PADDING // 8)
-            self._begins, self._lengths = longer(self._begins, count), longer(self._lengths, count)
-            padded = b"".join(word.ljust(-(-len(word) // 8) * 8, b"\0") for word in self._fresh)
-            self._arena[self._end : ends[-1]] = np.frombuffer(padded, np.uint64)
-            self._begins[first:count], self._lengths[first:count] = ends - (lengths + 7) // 8, lengths
-            self._fresh, self._end = [], int(ends[-1])
-        return self._arena, self._begins, self._lengths
+            self._offsets = longer(self._offsets, count + 1)
+            begin, lengths = int(self._offsets[first]), np.fromiter(map(len, self._fresh), np.int64, len(self._fresh))
+            np.cumsum(lengths, out=self._offsets[first + 1 : count + 1])
+            self._offsets[first + 1 : count + 1] += begin
+            end = int(self._offsets[count])
+            self._arena = longer(self._arena, (end + PADDING) // 8 + 1)
+            self._arena.view(np.uint8)[begin:end] = np.frombuffer(b"".join(self._fresh), np.uint8)
+            self._fresh = []
+        return self._arena, self._offsets
 
 
 def _digits() -> NDArray[np.uint64]:
@@ -85,27 +83,27 @@ class Template:
 
         They are in memory that the next call uses again: fresh pages would cost as much as the writing.
         """
-        arena, begins, lengths = self._lexicon.tables()
+        arena, offsets = self._lexicon.tables()
         if not compiled():
-            return memoryview(self._write_plainly(block, (starts, lens), codes, numbers, (arena, begins, lengths)))
+            return memoryview(self._write_plainly(block, (starts, lens), codes, numbers, arena, offsets))
         from transforms.kernels.write import assemble, measure
 
         spans = np.ascontiguousarray(starts), np.ascontiguousarray(lens)  # views would be compiled for once more
-        size = measure(spans[1], self._steps, codes, lengths)
-        if self._out.size < (size + PADDING) // 8:
-            self._out = np.zeros((size + size // 8 + PADDING) // 8, np.uint64)
+        size = measure(spans[1], self._steps, codes, offsets) + PADDING
+        if 8 * self._out.size < size:
+            self._out = np.zeros((size + size // 8) // 8 + 1, np.uint64)
         written = assemble(
-            block.words, spans[0], spans[1], self._steps, codes, numbers, self._form, self._digits, arena, begins, lengths,
+            block.words, spans[0], spans[1], self._steps, codes, numbers, self._form, self._digits, arena, offsets,
             self._out,
         )  # fmt: skip
         return self._out.data.cast("B")[:written]
 
     def _write_plainly(
         self, block: Block, spans: tuple[Int32, Int32], codes: Int32, numbers: NDArray[np.uint64],
-        words: tuple[NDArray[np.uint64], Int64, Int64],
+        arena: NDArray[np.uint64], offsets: Int64,
     ) -> bytes:  # fmt: skip
         starts, lens = spans
-        text, arena = block.text[: block.size].tobytes(), words[0].tobytes()
+        text, words = block.text[: block.size].tobytes(), arena.tobytes()
         out = bytearray()
         for r in range(codes.shape[1]):
             out += self.literals[0]
@@ -113,8 +111,7 @@ class Template:
                 if fields is None and codes[p, r] == BY_NUMBER:
                     out += plain.address(int(numbers[r]), self._form)
                 elif fields is None:
-                    begin, length = 8 * int(words[1][codes[p, r]]), int(words[2][codes[p, r]])
-                    out += arena[begin : begin + length]
+                    out += words[offsets[codes[p, r]] : offsets[codes[p, r] + 1]]
                 else:
                     first, last, _ = fields
                     out += text[starts[first, r] : starts[last, r] + lens[last, r]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +144,7 @@ class Reader:
         """bool[refused]: the same of many rows that `scan` refused; False for blank lines too."""
         return np.zeros(refused.size, np.bool_)
 
-    @property
+    @cached_property
     def positions(self) -> dict[str, int]:
         """Canonical column (or what gives one) to the position of the first field that gives it."""
         found: dict[str, int] = {}
@@ -153,13 +153,13 @@ class Reader:
                 found.setdefault(field.column, i)
         return found
 
-    @property
+    @cached_property
     def others(self) -> list[tuple[int, int]]:
         """(first field of a column, another field of it), in their order."""
         at = self.positions
         return [(at[f.column], i) for i, f in enumerate(self.fields) if f.column != "ignored" and at[f.column] != i]
 
-    @property
+    @cached_property
     def columns(self) -> frozenset[str]:
         """Canonical columns that a line of this format can give."""
         names = set(self.positions)

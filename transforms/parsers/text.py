@@ -65,6 +65,9 @@ class TextParser:
         is_access = {"path", "query"} <= set(self.columns) and "event" not in self.columns
         self._asked = list(self._endpoints.parameters()) if is_access else []
         self._types = {name: _TYPES.get(declared[name].type) for name in self.columns}
+        self._dictionaries = {
+            name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None
+        }
         self._typed = [i for i, field in enumerate(self.layout.fields) if field.typed]
         at = self.layout.positions
         self._time = at.get("time", at.get("date"))
@@ -78,7 +81,9 @@ class TextParser:
         With `refused`, lines that are none of the format are put there (with their newlines), for another one, and not counted.
         """
         accounts = copy.deepcopy(chunk.accounts)
-        dictionaries = {name: Dictionary(name not in _DASHLESS) for name, kind in self._types.items() if kind is None}
+        dictionaries = self._dictionaries
+        for dictionary in dictionaries.values():
+            dictionary.clear()
         parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in self.columns}
         kept = Block()
         self._give_endpoints_their_codes(dictionaries, kept)
@@ -321,4 +326,5 @@ def _as_logged(
             moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last
         values = pa.array(list(distinct), pa.binary())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), values)
+    gone = codes < 0
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=gone if gone.any() else None), values)

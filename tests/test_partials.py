@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms import partials
+from transforms.distinct import codes_of, nullable
 from transforms.packed import Packed, pack
 from transforms.partials import KEYS, Partial
 
@@ -133,3 +134,14 @@ def test_rows_are_numbered_in_order_of_appearance(rows: list[tuple[int, int, int
     seen = list(dict.fromkeys(rows))
     assert ids.tolist() == [seen.index(row) for row in rows]
     assert first.tolist() == [rows.index(row) for row in seen]
+
+
+@pytest.mark.parametrize("codes", [[], [0, 3, 1], [-1] * 9, [2, -1, 0, -1, -1, 1, 3, 0, -1]], ids=str)
+def test_codes_come_back_as_arrow_says_them(codes: list[int]) -> None:
+    """A column is what Arrow makes of the same codes by a mask, and its codes are those again."""
+    given_codes, words = np.array(codes, np.int32), pa.array(list("abcd"))
+    column = pa.DictionaryArray.from_arrays(nullable(given_codes), words)
+    column.validate(full=True)
+    assert column.equals(pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=given_codes < 0), words))
+    assert codes_of(column).tolist() == codes
+    assert codes_of(column[2:5]).tolist() == codes[2:5]

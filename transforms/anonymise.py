@@ -18,7 +18,7 @@ from schemas.load import DeclarationError, Fields
 from schemas.policy import Policy
 from schemas.stages import Accounts, Events, PseudonymousEvents
 from transforms.addresses import NetworkKey
-from transforms.distinct import Source, Words
+from transforms.distinct import Source, Words, nullable
 from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.keys import KeyReference, derive
@@ -241,7 +241,8 @@ class Bench:
             if count := int(times[noted == i].sum()):
                 accounts.noted[note] += count
         packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(tokens), [None, pa.py_buffer(tokens)])
-        network = pa.DictionaryArray.from_arrays(pa.array(ids, mask=(noted > 0)[ids]), packed)
+        place = np.where(noted > 0, np.int32(-1), np.arange(len(noted), dtype=np.int32))
+        network = pa.DictionaryArray.from_arrays(nullable(place[ids]), packed)
         return {"network": network, "country": self.words.column(countries[ids])}
 
     def _marks(self, source: Source) -> pa.Array:

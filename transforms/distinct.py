@@ -33,7 +33,24 @@ class Words:
         if len(self._array) < len(self._codes):
             fresh = list(self._codes)[len(self._array) :]
             self._array = pa.concat_arrays([self._array, pa.array(fresh, pa.string())])
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), self._array)
+        return pa.DictionaryArray.from_arrays(nullable(codes), self._array)
+
+
+def nullable(codes: Codes) -> pa.Int32Array:
+    """Codes as an Arrow array, null where they are negative. Arrow's own way, by a mask, costs six times as much."""
+    valid = codes >= 0
+    bits = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(pa.int32(), len(codes), [bits, pa.py_buffer(np.ascontiguousarray(codes, np.int32))])
+
+
+def codes_of(column: pa.DictionaryArray) -> Codes:
+    """The codes of an Arrow column again, -1 for null; a view where nothing is null."""
+    codes: Codes
+    if column.null_count == len(column):
+        codes = np.full(len(column), -1, np.int32)
+    else:
+        codes = (column.indices.fill_null(-1) if column.null_count else column.indices).to_numpy()
+    return codes
 
 
 class Source:
@@ -52,7 +69,7 @@ class Source:
         if not self.has(name):
             return np.full(self.rows, -1, np.int32)
         if name not in self._codes:
-            self._codes[name] = self.batch[name].indices.fill_null(-1).to_numpy()
+            self._codes[name] = codes_of(self.batch[name])
         return self._codes[name]
 
     def values(self, name: str) -> list[bytes | None]:

@@ -15,6 +15,7 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
 from transforms import accounts as accounting
 from transforms import partials
+from transforms.distinct import codes_of
 from transforms.kernels.group import keep_least, sum_by
 from transforms.kernels.lists import collect
 from transforms.keys import KeyReference, Seal
@@ -139,14 +140,14 @@ class Rows:
         wide = partials.as_wide(batch["network"].dictionary)
         ids, first = partials.number_wide(wide)
         self.networks = wide[first]
-        self.network = np.append(ids, np.int32(-1))[batch["network"].indices.fill_null(-1).to_numpy()]
+        self.network = np.append(ids, np.int32(-1))[codes_of(batch["network"])]
         self._columns: dict[str, NDArray[Any]] = {}
         self._chosen: dict[Any, NDArray[np.int64]] = {}
 
     def codes(self, name: str) -> Codes:
         """int32 [rows] codes of a key column, -1 for null."""
         if name not in self._columns:
-            self._columns[name] = self.batch[name].indices.fill_null(-1).to_numpy()
+            self._columns[name] = codes_of(self.batch[name])
         return self._columns[name]
 
     def spread(self, name: str, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:

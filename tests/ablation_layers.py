@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline import launcher, sink
 from pipeline.ledger import Ledger
-from transforms import addresses, keys, segments, tally
+from transforms import addresses, keys, segments
 from transforms.canonical import pairs
 from transforms.guard import closure, release
 from transforms.guard.closure import Closure
@@ -25,6 +25,7 @@ from transforms.guard.generalise import Climb
 from transforms.guard.roaming import Roaming
 from transforms.guard.terms import Terms
 from transforms.parsers import blocks
+from transforms.rows import Rows
 from transforms.treatments import agent, parameters, referrer, route
 
 Switch = tuple[Any, str, Any]  # owner, attribute, what stands there instead
@@ -49,7 +50,7 @@ def _guard_of_one(self: release.SiteGuard, site: Any, tallied: Any, terms: Terms
 
 
 _made, _chosen, _tabled, _treated = (
-    release.SiteGuard.__init__, tally.Rows.chosen, release.as_table, agent.Treatment.treat,
+    release.SiteGuard.__init__, Rows.chosen, release.as_table, agent.Treatment.treat,
 )  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def _unchanged(self: Closure, table: Any, labels: Sequence[Any], climbs: Any) ->
     return list(labels), set()
 
 
-def _with_bots(self: tally.Rows, table: Any) -> Any:
+def _with_bots(self: Rows, table: Any) -> Any:
     return _chosen(self, replace(table, humans=False))
 
 
@@ -174,7 +175,7 @@ LAYERS = (
     Layer("two values of a sensitive key", "4.8", [(closure, "diversify", nothing), (release, "diversify", nothing)]),
     Layer("three agents for a free word", "4.5", [(Roaming, "allows", lambda self, label, agents: True)]),
     Layer("no network makes most of a row", "4.5", [(Climb, "not_of_one", _any_row)], "tests/test_guard.py"),
-    Layer("bots are not counted for people", "4.1", [(tally.Rows, "chosen", _with_bots)], "tests/test_main_job.py"),
+    Layer("bots are not counted for people", "4.1", [(Rows, "chosen", _with_bots)], "tests/test_main_job.py"),
     Layer("networks by a keyed hash", "1.4", UNKEYED, "tallies are sealed"),
     Layer("tallies are sealed", "1.4", SEAL),
     Layer("keyed hash and seal", "1.4", [*UNKEYED, *SEAL]),

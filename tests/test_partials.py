@@ -97,32 +97,12 @@ def test_bytes_keep_everything(events: list[Event]) -> None:
     assert said(through_bytes(part)) == said(part)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(event, min_size=1, max_size=40), st.integers(1, 5))
-def test_split_loses_nothing(events: list[Event], shares: int) -> None:
-    """The shares of a split merge to the whole, and no neighbourhood of a site is in two of them."""
-    whole = build(events)
-    pieces = list(partials.split(whole, shares))
-    assert said(partials.merge([piece for *_, piece in pieces])) == said(whole)
-    for site, share, piece in pieces:
-        assert set(piece.cells[:, partials.SITE]) == {site}
-        assert set((piece.networks[:, 0] % np.uint64(shares)).tolist()) <= {share}
-
-
 @pytest.mark.parametrize("top", [0, 255, 256, 70_000])
 def test_small_types_hold_the_values(top: int) -> None:
     """Counts are stored in the smallest type that holds them, and come back as they were."""
     part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0)])
     part.hits = np.array([top], np.int64)
     assert through_bytes(part).hits.tolist() == [top]
-
-
-def test_network_of_two_sites_is_refused() -> None:
-    """A token that stands under two sites was not made for one: it must not be counted for the wrong one."""
-    part = build([(0, 0, 0, ("a", ""), b"n" * 16, 1, 0), (0, 1, 0, ("a", ""), b"n" * 16, 1, 0)])
-    part.seen[:] = 0
-    with pytest.raises(ValueError, match="two sites"):
-        list(partials.split(part, 1))
 
 
 @settings(max_examples=80, deadline=None)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.group import NO_VALUE, group, keep_least, order_by, sum_by
+from transforms.kernels.group import NO_VALUE, Tokens, group, keep_least, order_by, sum_by
 from transforms.kernels.lists import union
 
 TABLE, SITE, PERIOD, KEYS = 0, 1, 2, 3  # columns of Partial.cells; keys follow
@@ -89,43 +89,29 @@ def _renumbered_rows(values: Ints) -> tuple[Ints, int]:
     return ids.astype(np.int64), len(first)
 
 
-def number_wide(tokens: NDArray[np.uint64]) -> tuple[Codes, NDArray[np.int64]]:
-    """Number the distinct 128-bit tokens, uint64 [N, 2], exactly: as `number`."""
-    ids, first = group(np.ascontiguousarray(tokens[:, 1]))
-    if np.array_equal(tokens[first, 0][ids], tokens[:, 0]):
-        return ids, first
-    left, _ = group(np.ascontiguousarray(tokens[:, 0]))  # two networks with one half in common
-    return group(pair(left, ids))
-
-
 def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.uint64]:
     """Two non-negative 32-bit columns as one column of uint64 keys."""
     return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
 
 
-def merge(parts: Sequence[Partial], *, same_words: bool = False) -> Partial:
-    """One Partial that says what all of them say: equal cells, and what each network did in them, are added up.
-
-    `same_words`: the words of all parts are beginnings of those of the last one, so that codes need no translation.
-    """
+def merge(parts: Sequence[Partial]) -> Partial:
+    """One Partial that says what all of them say: equal cells, and what each network did in them, are added up."""
     if len(parts) == 1:
         return parts[0]
-    words, cells, measures, agents, cell_of = unify(parts, same_words=same_words)
-    networks = np.concatenate([part.networks for part in parts])
-    network_of, first = number_wide(networks)
+    words, cells, measures, agents, cell_of = unify(parts)
+    networks = Tokens()
+    network_of = np.concatenate([networks.number(part.networks) for part in parts])
     pairs = [len(part.seen) for part in parts]
     offsets = np.append(_shifted([part.offsets[:-1] for part in parts], pairs, np.int64), sum(pairs))
     seen = _shifted([part.seen for part in parts], [len(part.networks) for part in parts], np.int32)
     hits = np.concatenate([part.hits for part in parts])
-    lists = union(*order_by(cell_of, len(cells)), offsets, seen, hits, network_of, len(first))
-    return Partial(words, cells, measures, agents, networks[first], *lists)
+    lists = union(*order_by(cell_of, len(cells)), offsets, seen, hits, network_of, networks.count)
+    return Partial(words, cells, measures, agents, networks.tokens, *lists)
 
 
-def unify(
-    parts: Sequence[Partial], *, same_words: bool = False
-) -> tuple[pa.StringArray, Codes, Ints, NDArray[np.uint64], Codes]:
+def unify(parts: Sequence[Partial]) -> tuple[pa.StringArray, Codes, Ints, NDArray[np.uint64], Codes]:
     """Words, cells, measures and agents of all parts, each cell once; for each cell of each part, in order, its place there."""
-    words, cells = (parts[-1].words, np.concatenate([p.cells for p in parts])) if same_words else _unify_words(parts)
+    words, cells = _unify_words(parts)
     cell_of, first = number(cells.T)
     by_table, _ = order_by(cells[first, TABLE], int(cells[:, TABLE].max(initial=0)) + 1)
     cell_of, first = _places(by_table)[cell_of], first[by_table]
@@ -166,71 +152,6 @@ def _places(order: Codes) -> Codes:
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     return place
-
-
-def split(whole: Partial, parts: int) -> Iterable[tuple[int, int, Partial]]:
-    """(site number, part number, Partial) for each site and each of `parts` shares of the neighbourhoods.
-
-    A neighbourhood is in one part only, so counts of distinct networks and neighbourhoods add up over parts; a network is
-    of one site, for its hash is. The measures and agents of a cell stand in one of the parts in which it occurs.
-    """
-    if not len(whole.cells):
-        return
-    share = (whole.networks[:, 0] % np.uint64(parts)).astype(np.int32)
-    site = whole.cells[:, SITE] * np.int32(parts)
-    bins = int(site.max()) + parts
-    cell = np.repeat(np.arange(len(whole.cells), dtype=np.int32), np.diff(whole.offsets))  # of each pair
-    bin_of_pair = site[cell] + share[whole.seen]
-    bin_of_network = np.zeros(len(whole.networks), np.int32)
-    bin_of_network[whole.seen] = bin_of_pair
-    if not np.array_equal(bin_of_network[whole.seen], bin_of_pair):
-        raise ValueError("a network is of two sites, expected one: its hash is made for a site")
-    home = site.copy()
-    some = np.flatnonzero(np.diff(whole.offsets))
-    home[some] = bin_of_pair[whole.offsets[some]]  # the first pair of a cell wins
-    pairs, pair_bounds = order_by(bin_of_pair, bins)
-    networks, network_bounds = order_by(bin_of_network, bins)
-    rank = _places(networks) - network_bounds[bin_of_network].astype(np.int32)  # of a network among those of its bin
-    for bin_ in np.union1d(home, np.flatnonzero(np.diff(pair_bounds))).tolist():
-        chosen = pairs[pair_bounds[bin_] : pair_bounds[bin_ + 1]]
-        yield (
-            bin_ // parts,
-            bin_ % parts,
-            _select(
-                whole,
-                home == bin_,
-                cell[chosen],
-                whole.networks[networks[network_bounds[bin_] : network_bounds[bin_ + 1]]],
-                rank[whole.seen[chosen]],
-                whole.hits[chosen],
-            ),
-        )
-
-
-def _select(
-    whole: Partial,
-    at_home: NDArray[np.bool_],
-    cell: Codes,
-    networks: NDArray[np.uint64],
-    seen: Codes,
-    hits: NDArray[np.integer],
-) -> Partial:
-    """The cells that have one of the pairs or are at home here, with measures and agents only where they are at home."""
-    counts = np.bincount(cell, minlength=len(whole.cells))
-    cells = np.flatnonzero(at_home | (counts > 0))
-    here = at_home[cells]
-    return compact_words(
-        Partial(
-            whole.words,
-            whole.cells[cells],
-            whole.measures[cells] * here[:, None],
-            np.where(here[:, None], whole.agents[cells], np.uint64(NO_VALUE)),
-            networks,
-            np.append(0, np.cumsum(counts[cells])).astype(np.int32),
-            seen,
-            hits,
-        )
-    )
 
 
 def compact_words(part: Partial) -> Partial:

@@ -16,6 +16,7 @@ from schemas.load import GRAINS, Table, Trends
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from transforms import partials
+from transforms.counter import measures_of
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.diversity import diversify
@@ -26,7 +27,6 @@ from transforms.memory import give_back
 from transforms.packed import Packed, Rows, cells_of
 from transforms.partials import KEYS, PERIOD
 from transforms.periods import as_date, as_day, classify, first_day, missing_side, span
-from transforms.tally import measures_of
 
 EXACT = 1_048_576  # `visitors` above this is rounded to two significant digits (PRIVACY.md 4.6)
 STATES = ("published_before", "open", "partial", "eligible")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels import compiled, group, lists, plain, seed
+from transforms.kernels import cells, compiled, group, lists, plain, seed
 
 SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
 PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
@@ -384,4 +384,8 @@ def warm() -> None:
     group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))
+    group.Tokens().number(np.zeros((1, 2), np.uint64))
+    many = np.arange(65, dtype=np.int32)  # so many cells that there is no room
+    counted = many.reshape(1, -1), np.zeros(1, np.int64), np.zeros((1, 65), np.int64), np.zeros(65, np.uint64)
+    cells.Cells(1, 1, 1).add(many, *counted)
     ipv4(pa.array([b"192.0.2.1"]))

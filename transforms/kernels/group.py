@@ -110,6 +110,50 @@ class Index:
             hash_groups.add(keys, np.uint64(seed()), self._held, self._table, 0, ids, fresh)
 
 
+class Tokens:
+    """Numbers 128-bit tokens, exactly, in the order in which they come, over many calls."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._held, self._table = np.empty((512, 2), np.uint64), np.full(1024, -1, np.int32)
+        self._known: dict[tuple[int, int], int] = {}
+
+    @property
+    def tokens(self) -> NDArray[np.uint64]:
+        """uint64[count, 2], by number."""
+        return self._held[: self.count]
+
+    def number(self, tokens: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """int32[n]: the number of each token (uint64[n, 2])."""
+        ids = np.empty(len(tokens), np.int32)
+        self._make_room(len(tokens))
+        if not compiled():
+            for row, (left, right) in enumerate(tokens.tolist()):
+                ids[row] = number = self._known.setdefault((left, right), len(self._known))
+                self._held[number] = left, right
+            self.count = len(self._known)
+            return ids
+        from transforms.kernels import hash_groups
+
+        held = np.uint64(seed()), self._held, self._table
+        self.count = hash_groups.add_tokens(usable(tokens, np.uint64), *held, self.count, ids)
+        return ids
+
+    def _make_room(self, more: int) -> None:
+        """Grow so that `more` tokens fit, and the table stays half empty."""
+        room = len(self._held)
+        while room < self.count + more:
+            room *= 2
+        if room > len(self._held):
+            known, self._held = self.tokens, np.empty((room, 2), np.uint64)
+            self._held[: self.count] = known
+            if compiled():
+                from transforms.kernels import hash_groups
+
+                self._table, ids = np.full(2 * room, -1, np.int32), np.empty(self.count, np.int32)
+                hash_groups.add_tokens(known, np.uint64(seed()), self._held, self._table, 0, ids)
+
+
 def order_by(ids: NDArray[np.int32], groups: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Positions of the rows of each group, group by group, in the order of the rows: a stable counting sort.
 

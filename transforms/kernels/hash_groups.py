@@ -84,6 +84,30 @@ def add(
 
 
 @kernel
+def add_tokens(
+    tokens: Words, seed: np.uint64, held: Words, table: NDArray[np.int32], count: int, ids: NDArray[np.int32]
+) -> int:
+    """Number of each 128-bit token (uint64[n, 2]) in a table that lives on, which has room; `held` has them by number.
+
+    Returns the count afterwards.
+    """
+    mask = U(table.size - 1)
+    for r in range(tokens.shape[0]):
+        left, right = tokens[r, 0], tokens[r, 1]
+        slot = _slot(left * _MIX + right, seed, mask)
+        c = table[slot]
+        while c >= 0 and (held[c, 1] != right or held[c, 0] != left):
+            slot = (slot + U(1)) & mask
+            c = table[slot]
+        if c < 0:
+            c = count
+            table[slot], held[c, 0], held[c, 1] = c, left, right
+            count += 1
+        ids[r] = c
+    return count
+
+
+@kernel
 def place(ids: NDArray[np.int32], at: NDArray[np.int64], order: NDArray[np.int32]) -> None:
     """Counting sort: each row at the next place of its group; `at` int64[groups] starts where the groups start."""
     for r in range(ids.size):

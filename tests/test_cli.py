@@ -84,6 +84,18 @@ def test_engine_is_not_imported_for_a_word(root: Path, arguments: list[str]) -> 
     assert subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=20).returncode == 0
 
 
+@pytest.mark.parametrize(("given", "own"), [("", True), ("sys.argv[1:]", False)], ids=["process", "library"])
+def test_collector_is_relaxed_in_a_process_of_its_own(root: Path, given: str, own: bool) -> None:
+    """A command that is the process looks for cycles seldom, and not at its end; one that is called leaves Python's as it is."""
+    program = (
+        "import gc, sys\nfrom pipeline.cli import main\nbefore = gc.get_threshold()\n"
+        f"main({given})\nprint(gc.get_threshold() > before, gc.get_freeze_count() > 0)"
+    )
+    command = [sys.executable, "-c", program, "formats", "combined"]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=20, check=True, text=True)
+    assert done.stdout.splitlines()[-1] == f"{own} {own}"
+
+
 # ---- described ------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import apart, collector
+from pipeline import apart, collector, spared
 from pipeline.arguments import parser
 from pipeline.forked import ForkServer
 from schemas.load import DeclarationError
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         collector.relax()
+        spared.spare()
         try:
             return main(sys.argv[1:])
         finally:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn
 
-from pipeline import apart, collector
+from pipeline import apart, collector, spared
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 READY = b"ready\n"
@@ -115,6 +115,7 @@ def work(environment: Mapping[str, str], parent: int) -> NoReturn:
 def main() -> None:
     """The process that forks workers, or with ANEW a single worker."""
     collector.relax()
+    spared.spare()
     parent = os.getppid()
     die_with(parent)
     if sys.argv[1:] == [ANEW]:

@@ -96,6 +96,23 @@ def test_collector_is_relaxed_in_a_process_of_its_own(root: Path, given: str, ow
     assert done.stdout.splitlines()[-1] == f"{own} {own}"
 
 
+SPARED = ("pandas", "bson", "apache_beam.io.gcp.bigquery", "scipy.linalg", "cffi")
+
+
+@pytest.mark.parametrize(("given", "own"), [("", True), ("sys.argv[1:]", False)], ids=["process", "library"])
+def test_packages_are_spared_in_a_process_of_its_own(
+    root: Path, log: Path, tmp_path: Path, given: str, own: bool
+) -> None:
+    """A run that is the process imports none of the packages that it does without; whoever else asks for them has them."""
+    program = (
+        f"import sys\nfrom pipeline.cli import main\nmain({given})\nfound = set({SPARED!r}) & set(sys.modules)\n"
+        "import scipy.optimize, pandas\nprint(sorted(found))"
+    )
+    command = [sys.executable, "-c", program, "run", str(log), "--output", str(tmp_path), "--quiet"]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=60, check=True, text=True)
+    assert done.stdout == f"{[] if own else sorted(SPARED)}\n"
+
+
 # ---- described ------------------------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,16 @@ class Words:
         if len(self._array) < len(self._codes):
             fresh = list(self._codes)[len(self._array) :]
             self._array = pa.concat_arrays([self._array, pa.array(fresh, pa.string())])
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), self._array)
+        return pa.DictionaryArray.from_arrays(
+            indices(codes), self._array, safe=False
+        )  # codes are of words that are there
+
+
+def indices(codes: Codes) -> pa.Int32Array:
+    """Codes (-1: null) as Arrow has them: the same memory, and a bitmap only where there are nulls."""
+    there = codes >= 0
+    bitmap = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(pa.int32(), len(codes), [bitmap, pa.py_buffer(np.ascontiguousarray(codes))])
 
 
 class Source:
@@ -52,7 +61,8 @@ class Source:
         if not self.has(name):
             return np.full(self.rows, -1, np.int32)
         if name not in self._codes:
-            self._codes[name] = self.batch[name].indices.fill_null(-1).to_numpy()
+            logged = self.batch[name].indices
+            self._codes[name] = (logged.fill_null(-1) if logged.null_count else logged).to_numpy()
         return self._codes[name]
 
     def values(self, name: str) -> list[bytes | None]:
@@ -73,9 +83,10 @@ class Source:
         if isinstance(site, int) and len(codes) == 1:  # its dictionary has the distinct values already
             ((name, ids),) = codes.items()
             size = len(self.batch[name].dictionary)
-            known = np.append(np.arange(size, dtype=np.int32), np.int32(-1))
-            ids = np.where(ids < 0, np.int32(size), ids)
-            return Distinct(ids, np.full(size + 1, site, np.int32), {name: known}, names)
+            known = np.arange(size, dtype=np.int32)
+            if self.batch[name].null_count:
+                ids, known = np.where(ids < 0, np.int32(size), ids), np.append(known, np.int32(-1))
+            return Distinct(ids, np.full(len(known), site, np.int32), {name: known}, names)
         ids, first = number(
             (*((np.zeros(self.rows, np.int32),) if isinstance(site, int) else (site,)), *codes.values())
         )

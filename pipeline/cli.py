@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import apart
+from pipeline import apart, collector, spared
 from pipeline.arguments import parser
 from pipeline.forked import ForkServer
 from schemas.load import DeclarationError
@@ -23,8 +23,18 @@ from schemas.trouble import Trouble
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run a command; returns the exit status. Whatever goes wrong is one line on stderr, with a code.
+
+    Without `argv` the command is that of the process, which ends with it.
+    """
+    if argv is None:
+        collector.relax()
+        spared.spare()
+        try:
+            return main(sys.argv[1:])
+        finally:
+            collector.leave_alone()
+    arguments = list(argv)
     if os.environ.get("CROWDLOG_DEBUG") != "1":
         logging.disable(logging.CRITICAL)  # engines log values and tracebacks; what a run has to say it says itself
     try:

@@ -6,7 +6,6 @@ A worker that starts from nothing spends two seconds of CPU on imports and on lo
 from __future__ import annotations
 
 import ctypes
-import gc
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn
 
-from pipeline import apart
+from pipeline import apart, collector, spared
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 READY = b"ready\n"
@@ -51,8 +50,7 @@ def get_ready() -> None:
     from transforms.kernels import calls
 
     calls.warm()
-    gc.collect()
-    gc.freeze()  # else the collector of each worker would touch, and so copy, what they share
+    collector.leave_alone()  # else that of each worker would touch, and so copy, what they share
 
 
 def serve(workers: int) -> None:
@@ -116,6 +114,8 @@ def work(environment: Mapping[str, str], parent: int) -> NoReturn:
 
 def main() -> None:
     """The process that forks workers, or with ANEW a single worker."""
+    collector.relax()
+    spared.spare()
     parent = os.getppid()
     die_with(parent)
     if sys.argv[1:] == [ANEW]:

@@ -84,6 +84,35 @@ def test_engine_is_not_imported_for_a_word(root: Path, arguments: list[str]) -> 
     assert subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=20).returncode == 0
 
 
+@pytest.mark.parametrize(("given", "own"), [("", True), ("sys.argv[1:]", False)], ids=["process", "library"])
+def test_collector_is_relaxed_in_a_process_of_its_own(root: Path, given: str, own: bool) -> None:
+    """A command that is the process looks for cycles seldom, and not at its end; one that is called leaves Python's as it is."""
+    program = (
+        "import gc, sys\nfrom pipeline.cli import main\nbefore = gc.get_threshold()\n"
+        f"main({given})\nprint(gc.get_threshold() > before, gc.get_freeze_count() > 0)"
+    )
+    command = [sys.executable, "-c", program, "formats", "combined"]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=20, check=True, text=True)
+    assert done.stdout.splitlines()[-1] == f"{own} {own}"
+
+
+SPARED = ("pandas", "bson", "apache_beam.io.gcp.bigquery", "scipy.linalg", "cffi")
+
+
+@pytest.mark.parametrize(("given", "own"), [("", True), ("sys.argv[1:]", False)], ids=["process", "library"])
+def test_packages_are_spared_in_a_process_of_its_own(
+    root: Path, log: Path, tmp_path: Path, given: str, own: bool
+) -> None:
+    """A run that is the process imports none of the packages that it does without; whoever else asks for them has them."""
+    program = (
+        f"import sys\nfrom pipeline.cli import main\nmain({given})\nfound = set({SPARED!r}) & set(sys.modules)\n"
+        "import scipy.optimize, pandas\nprint(sorted(found))"
+    )
+    command = [sys.executable, "-c", program, "run", str(log), "--output", str(tmp_path), "--quiet"]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=60, check=True, text=True)
+    assert done.stdout == f"{[] if own else sorted(SPARED)}\n"
+
+
 # ---- described ------------------------------------------------------------------------------------------------------
 
 

@@ -211,6 +211,29 @@ def test_patterns_of_crawlers_match_their_own_examples() -> None:
     assert [text for text in examples if treated(text)[0] != "bot" and len(text.encode()) <= 512] == []
 
 
+MODELS = ("Spider", "Spi Xder", "Spi-der 7", "bot Spider/1", "Spi", "S p i d e r", "crawlers", "Googlebot-Mobile")
+
+
+def test_spiders_are_those_of_all_rules() -> None:
+    """What few rules decide, all of ua-parser's own say too, whatever telephones are called and wherever bots name themselves."""
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+    from ua_parser import Parser
+    from ua_parser.loaders import load_lazy_builtins
+    from ua_parser.regex import Resolver
+
+    examples = [text for entry in CRAWLER_USER_AGENTS_DATA for text in entry["instances"][:1]]
+    phones = [f"Mozilla/5.0 (Linux; Android 9; {model} Build/P) {KIT} Mobile Safari/537.36" for model in MODELS]
+    tails = [f"{text} {model}" for text in [text for text, _ in PEOPLE.values()] for model in MODELS]
+    parser = Parser(Resolver(load_lazy_builtins()))
+    wrong, spiders = [], 0
+    for text in (*examples, *phones, *tails):
+        device = parser.parse(text).device
+        expected = device is not None and device.family == "Spider"
+        spiders += expected
+        wrong += [text] if agent._is_spider(text) is not expected else []
+    assert (wrong, spiders > 100) == ([], True)
+
+
 @needs_data
 def test_spiders_of_the_vectors() -> None:
     """All 62 agents that Wikimedia's test data classifies are classified alike."""

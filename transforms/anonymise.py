@@ -171,8 +171,9 @@ class Worded:
                 noted.update(
                     {f"detected {kind}": int(times[number_of_kinds]) for kind in kinds if times[number_of_kinds]}
                 )
+        ids = distinct.ids.astype(np.intp)  # once for all columns
         for i, name in enumerate(self.gives):
-            yield name, codes[distinct.ids, i]
+            yield name, np.ascontiguousarray(codes[:, i]).take(ids)
 
 
 class Bench:
@@ -226,12 +227,13 @@ class Bench:
     def _when(self, source: Source, sites: Codes) -> dict[str, pa.Array]:
         """Local day and hour, by the zone of each event's site."""
         time = source.batch["time"].to_numpy()
+        zones = {self.sites[i].timezone for i in np.flatnonzero(np.bincount(sites)).tolist()}
         day, hour = np.empty(source.rows, np.int32), np.empty(source.rows, np.int32)
-        for zone in {self.sites[i].timezone for i in np.unique(sites)}:
-            here = np.array([one.timezone == zone for one in self.sites])[sites]
+        for zone in zones:
+            here = np.array([one.timezone == zone for one in self.sites])[sites] if len(zones) > 1 else slice(None)
             day[here], hour[here] = self.when.treat(time[here], zone)
-        hours = self.words.codes([f"{h:02d}" for h in range(24)])
-        return {"day": pa.array(day), "hour": self.words.column(hours[hour])}
+        hours = self.words.codes(when.HOURS)
+        return {"day": pa.array(day), "hour": self.words.column(hours.take(hour))}
 
     def _network(self, source: Source, sites: Codes | int, accounts: Accounts) -> dict[str, pa.Array]:
         """Keyed hash of the network and country of each event."""
@@ -241,9 +243,9 @@ class Bench:
             if count := int(times[noted == i].sum()):
                 accounts.noted[note] += count
         packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(tokens), [None, pa.py_buffer(tokens)])
-        place = np.where(noted > 0, np.int32(-1), np.arange(len(noted), dtype=np.int32))
-        network = pa.DictionaryArray.from_arrays(nullable(place[ids]), packed)
-        return {"network": network, "country": self.words.column(countries[ids])}
+        known = np.where(noted > 0, np.int32(-1), np.arange(len(tokens), dtype=np.int32))
+        network = pa.DictionaryArray.from_arrays(nullable(known.take(ids)), packed)
+        return {"network": network, "country": self.words.column(countries.take(ids))}
 
     def _marks(self, source: Source) -> pa.Array:
         """uint64 [rows]: the mark of each event's agent."""
@@ -284,7 +286,7 @@ class Bench:
         columns: dict[str, pa.Array] = {"bytes": pa.array(self.measure.treat(source.numbers("bytes", none)))}
         for name, (codes, vocabulary) in zip((*status.GIVES, *latency.GIVES), coded, strict=True):
             known = np.append(self.words.codes(vocabulary), np.int32(-1))
-            columns[name] = self.words.column(known[codes])
+            columns[name] = self.words.column(known.take(codes))
         return columns
 
     def _count_days(self, sites: Codes, day: NDArray[np.int32], events: Events) -> None:

@@ -33,7 +33,8 @@ class Words:
         if len(self._array) < len(self._codes):
             fresh = list(self._codes)[len(self._array) :]
             self._array = pa.concat_arrays([self._array, pa.array(fresh, pa.string())])
-        return pa.DictionaryArray.from_arrays(nullable(codes), self._array)
+        # codes are of words that are there
+        return pa.DictionaryArray.from_arrays(nullable(codes), self._array, safe=False)
 
 
 def nullable(codes: Codes) -> pa.Int32Array:
@@ -90,9 +91,10 @@ class Source:
         if isinstance(site, int) and len(codes) == 1:  # its dictionary has the distinct values already
             ((name, ids),) = codes.items()
             size = len(self.batch[name].dictionary)
-            known = np.append(np.arange(size, dtype=np.int32), np.int32(-1))
-            ids = np.where(ids < 0, np.int32(size), ids)
-            return Distinct(ids, np.full(size + 1, site, np.int32), {name: known}, names)
+            known = np.arange(size, dtype=np.int32)
+            if self.batch[name].null_count:
+                ids, known = np.where(ids < 0, np.int32(size), ids), np.append(known, np.int32(-1))
+            return Distinct(ids, np.full(len(known), site, np.int32), {name: known}, names)
         ids, first = number(
             (*((np.zeros(self.rows, np.int32),) if isinstance(site, int) else (site,)), *codes.values())
         )

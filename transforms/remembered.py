@@ -20,6 +20,7 @@ CLIENT, VISITOR = address.TAKES[:2], address.TAKES[2:]  # events have the one or
 NOTES = (address.HOST_NAME, address.INVALID_ADDRESS, address.NO_VISITOR)
 QUADS = 1 << 20  # dotted quads remembered, ~45 bytes each
 OTHERS = 1 << 16  # other texts remembered
+_WHOLE = np.dtype((np.void, 16))
 
 
 class Learned:
@@ -37,6 +38,12 @@ class Learned:
             self.tokens[at] = np.frombuffer(token, np.uint8)
         self.countries[at], self.noted[at] = country, NOTES.index(note) + 1 if note else 0
         return at
+
+    def at(self, places: NDArray[np.integer]) -> tuple[NDArray[np.uint8], Codes, NDArray[np.int8]]:
+        """What is remembered at some places: uint8 [n, 16], int32 [n], int8 [n]."""
+        places = places.astype(np.intp)
+        tokens = self.tokens.view(_WHOLE)[:, 0].take(places)  # a token at a time, not byte by byte
+        return tokens.view(np.uint8).reshape(-1, 16), self.countries.take(places), self.noted.take(places)
 
     def more(self, size: int) -> int:
         """Make room for so many behind those that are there; returns the place of the first."""
@@ -66,12 +73,14 @@ class Addresses:
         if self.index.count > QUADS or len(self.known) > OTHERS:
             self.clear()
         distinct = source.distinct(self.takes, sites)
-        tokens = np.zeros((distinct.size, 16), np.uint8)
-        countries, noted = np.zeros(distinct.size, np.int32), np.zeros(distinct.size, np.int8)
         numbers = self._is_quad(source, distinct)
         quads, others = self._quads(distinct, numbers), self._others(source, distinct, numbers)
+        if not len(others[0]):  # most chunks of most logs
+            return distinct.ids, *self.quads.at(quads[1])
+        tokens = np.zeros((distinct.size, 16), np.uint8)
+        countries, noted = np.zeros(distinct.size, np.int32), np.zeros(distinct.size, np.int8)
         for learned, (rows, at) in ((self.quads, quads), (self.others, others)):
-            tokens[rows], countries[rows], noted[rows] = learned.tokens[at], learned.countries[at], learned.noted[at]
+            tokens[rows], countries[rows], noted[rows] = learned.at(at)
         return distinct.ids, tokens, countries, noted
 
     def _is_quad(self, source: Source, distinct: Distinct) -> NDArray[np.int64]:

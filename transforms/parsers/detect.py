@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from schemas import load
 from schemas.load import Format
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.escapes import from_bytes, from_json
-from transforms.parsers.families import HEADERS, by_header, readers_behind
+from transforms.parsers.families import HEADERS, by_header, readers, readers_behind
 from transforms.parsers.reader import LONGEST_LINE, Field, Reader, Span
 from transforms.parsers.times import is_zoneless
 
@@ -88,7 +89,7 @@ def _mixed(
     lines: Sequence[bytes], candidates: Mapping[str, Reader | Format]
 ) -> tuple[list[str], float, dict[str, float]]:
     """Names in the order in which they are tried, their share together, and the share of each by itself."""
-    fits_ = {name: fit(one, lines) for name, one in candidates.items()}
+    fits_ = _fits(lines, candidates)
     headers = sum(line.startswith(b"#") for line in lines)
     total = len(lines) - (headers if any(_has_header(one) for one in candidates.values()) else 0)
     total = max(total, 1)
@@ -107,6 +108,28 @@ def _mixed(
             break
         fits_ = {name: one for name, one in fits_.items() if not _has_header(candidates[name])}
     return names, len(done) / total, tried
+
+
+def _fits(lines: Sequence[bytes], candidates: Mapping[str, Reader | Format]) -> dict[str, Fit]:
+    """What each candidate reads, but for those that cannot matter any more.
+
+    Where one reads all lines, no other is taken that builds fewer columns; header lines go before all.
+    """
+    columns = {name: math.inf if _has_header(one) else most_columns(one) for name, one in candidates.items()}
+    found: dict[str, Fit] = {}
+    needed = 0
+    for name in sorted(candidates, key=lambda name: -columns[name]):
+        if columns[name] >= needed:
+            found[name] = fit(candidates[name], lines)
+            if len(found[name].read) == len(lines):
+                needed = max(needed, found[name].columns)
+    return {name: found[name] for name in candidates if name in found}
+
+
+def most_columns(one: Reader | Format) -> int:
+    """How many columns a format can build of a line."""
+    tried = readers(one) if isinstance(one, Format) else (one,)
+    return max((len(reader.columns & load.fields().kept) + _marks(reader) for reader in tried), default=0)
 
 
 def _alike(best: str, all_fits: Mapping[str, Fit], candidates: Mapping[str, Reader | Format]) -> Mapping[str, Fit]:
@@ -135,56 +158,77 @@ def fit(one: Reader | Format, lines: Sequence[bytes]) -> Fit:
     """What a format reads of the lines."""
     found: dict[int, dict[str, bytes]] = {}
     most, header = 0, b""
+    tried = [Taker(reader) for reader in (readers(one) if isinstance(one, Format) else (one,))]
     for i, line in enumerate(lines):
-        if isinstance(one, Format):
-            ((header, _),) = by_header(one, header, line).items()
-            tried: Sequence[Reader] = readers_behind(one, header)
-        else:
-            tried = (one,)
-        for reader in tried:
-            if (read := taken(reader, line)) is not None:
+        if isinstance(one, Format) and one.header:
+            before, ((header, _),) = header, by_header(one, header, line).items()
+            if header != before:
+                tried = [Taker(reader) for reader in readers_behind(one, header)]
+        for taker in tried:
+            if (read := taker.take(line)) is not None:
                 found[i] = read
-                most = max(most, known(reader, read))
+                most = max(most, taker.known(read))
                 break
     return Fit(found, most)
 
 
-def known(reader: Reader, texts: Mapping[str, bytes]) -> int:
-    """How many columns the format builds; of named values only those that the line has, for names tell formats apart.
-
-    A source that is ignored, and required, is the mark of its format.
-    """
-    built = reader.columns & load.fields().kept
-    if not is_named(reader):
-        return len(built)
-    marks = sum(field.column == "ignored" for field in reader.fields)
-    return len(built - {name for name in built if not texts.get(name, b"-")}) + marks
-
-
 def fits(reader: Reader, line: bytes) -> bool:
     """Whether the reader reads the line, and what it takes for the client may be one."""
-    return taken(reader, line) is not None
+    return Taker(reader).take(line) is not None
 
 
-def taken(reader: Reader, line: bytes) -> dict[str, bytes] | None:
-    """Text of each column that would be built (a number as its value), None where the line does not fit."""
-    if len(line) > LONGEST_LINE or reader.is_directive(line):
-        return None
-    read = reader.read(line)
-    if read is None:
-        return None
-    texts: dict[str, bytes] = {}
-    built = load.fields().kept | set(load.PIECES)
-    numbers = iter(read[1])
-    for field, (start, stop) in zip(reader.fields, read[0], strict=True):
-        text = line[start:stop]
-        if field.typed:
-            text = b"%d" % next(numbers) + (_unit(field) or _clock(field, reader)) if text else b""
-        if field.column in _SINGLE and (b"," in text or text.endswith(b":")):  # a list, or a tag in front of the line
+class Taker:
+    """What a reader takes of lines for the columns that would be built."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader, self._is_named = reader, is_named(reader)
+        built = load.fields().kept | set(load.PIECES)
+        self._fields = [
+            (
+                one.column,
+                _unit(one) + _clock(one, reader) if one.typed else None,
+                one.column in _SINGLE,
+                one.column in built,
+            )
+            for one in reader.fields
+        ]
+        self._columns = reader.columns & load.fields().kept
+        self._marks = _marks(reader)
+
+    def take(self, line: bytes) -> dict[str, bytes] | None:
+        """Text of each column that would be built (a number as its value), None where the line does not fit."""
+        reader = self._reader
+        if len(line) > LONGEST_LINE or not reader.may_read(line) or reader.is_directive(line):
             return None
-        if field.column in built and not texts.get(field.column):
-            texts[field.column] = text
-    return texts if "client" not in texts or plausible(texts["client"]) or _no_client(reader, texts) else None
+        read = reader.read(line)
+        if read is None:
+            return None
+        texts: dict[str, bytes] = {}
+        numbers = iter(read[1])
+        for (column, behind, single, built), (start, stop) in zip(self._fields, read[0], strict=True):
+            text = line[start:stop]
+            if behind is not None:
+                text = b"%d" % next(numbers) + behind if text else b""
+            if single and (b"," in text or text.endswith(b":")):  # a list, or a tag in front of the line
+                return None
+            if built and not texts.get(column):
+                texts[column] = text
+        return texts if "client" not in texts or plausible(texts["client"]) or self._no_client(texts) else None
+
+    def known(self, texts: Mapping[str, bytes]) -> int:
+        """How many columns the format builds; of named values only those that the line has, for names tell formats apart."""
+        if not self._is_named:
+            return len(self._columns)
+        return sum(bool(texts.get(name, b"-")) for name in self._columns) + self._marks
+
+    def _no_client(self, texts: Mapping[str, bytes]) -> bool:
+        """Whether lines of named values say that there was no client: their other names tell the format."""
+        return self._is_named and texts["client"] in (b"", b"-")
+
+
+def _marks(reader: Reader) -> int:
+    """Of named values, sources that are ignored and required: each is a mark of its format."""
+    return sum(field.column == "ignored" for field in reader.fields) if is_named(reader) else 0
 
 
 def _unit(field: Field) -> bytes:
@@ -197,11 +241,6 @@ def _clock(field: Field, reader: Reader) -> bytes:
     return reader.zone.encode() if field.column in ("time", "date") and is_zoneless(field.type) else b""
 
 
-def _no_client(reader: Reader, texts: Mapping[str, bytes]) -> bool:
-    """Whether lines of named values say that there was no client: their other names tell the format."""
-    return is_named(reader) and texts["client"] in (b"", b"-")
-
-
 def is_named(reader: Reader) -> bool:
     """Whether lines are of named values."""
     return bool(reader.fields) and all(field.mode < 0 for field in reader.fields)
@@ -210,11 +249,12 @@ def is_named(reader: Reader) -> bool:
 def unwrapped(envelope: Format, lines: Iterable[bytes]) -> list[bytes]:
     """What is inside those lines that are of the envelope, as TextParser.inside has it."""
     found = []
+    tried = [(reader, reader.positions["message"]) for reader in readers_behind(envelope, b"")]
     for line in lines:
-        for reader in readers_behind(envelope, b""):
-            read = reader.read(line) if len(line) <= LONGEST_LINE else None
+        for reader, message in tried:
+            read = reader.read(line) if len(line) <= LONGEST_LINE and reader.may_read(line) else None
             if read is not None:
-                span: Span = read[0][reader.positions["message"]]
+                span: Span = read[0][message]
                 text = line[span[0] : span[1]]
                 is_json = reader.escapes == "json"
                 text = (from_json(text) if is_json else text).rstrip(b"\r\n").replace(b"\n", b" ")

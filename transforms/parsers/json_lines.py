@@ -77,6 +77,9 @@ class JsonReader(NamedReader):
             self._entries.find(block, rows)
         self.settle(block, rows)
 
+    def may_read(self, line: bytes) -> bool:
+        return line.lstrip(b" \t\r").startswith(b"{")
+
     def read(self, line: bytes) -> Read | None:
         if not is_utf8(line):
             return None
@@ -88,7 +91,7 @@ class JsonReader(NamedReader):
                 spans[slot] = self._found(line, start, path, self._is_list(slot))
         except _NoJson:
             return None
-        if not line.lstrip(b" \t\r").startswith(b"{") or _blank(line, end) != len(line):
+        if not self.may_read(line) or _blank(line, end) != len(line):
             return None
         return self.settled(line, spans)
 

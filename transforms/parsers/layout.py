@@ -144,6 +144,22 @@ class Layout(Reader):
         before = self.before(len(self.fields) - 1) if may_be_cut else None
         return surely_none(block, rows, refused, LONGEST_LINE, self._behind_user, before)
 
+    @cached_property
+    def _marks(self) -> tuple[bytes, ...]:
+        """Texts that stand behind the lead in each line, in this order: literals, but for what may be missing of them."""
+        found = [text[: len(text) - self.may_miss(i + 1)] for i, text in enumerate(self.literals[:-1])]
+        return (*found, self.literals[-1] if self.fields[-1].mode != QUOTED else b"")
+
+    def may_read(self, line: bytes) -> bool:
+        """See Reader. Whether all literals are there is found out ten times as fast as by the regex."""
+        at = len(self.lead) if line.startswith(self.lead) else -1
+        for text in self._marks:
+            if at < 0:
+                return False
+            at = line.find(text, at)
+            at += len(text) if at >= 0 else 0
+        return at >= 0
+
     def scan(self, block: Block, rows: Rows) -> None:
         """Spans of a block by the kernel."""
         rows.scan(block, self.plan, self._tables, LONGEST_LINE, LONGEST_USER)

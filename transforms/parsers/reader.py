@@ -132,6 +132,10 @@ class Reader:
         """
         raise NotImplementedError
 
+    def may_read(self, line: bytes) -> bool:
+        """False for a line that `read` refuses, where that is seen at once."""
+        return True
+
     def is_directive(self, line: bytes) -> bool:
         """Whether a line says something of the format and holds no event."""
         return False

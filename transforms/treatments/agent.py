@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from transforms.collected import collected
@@ -20,6 +21,7 @@ NONE, OTHER, TOOL = "(none)", "(other)", "(tool)"
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", OTHER)
 
 _LIMIT = 512
+_SPIDER = "Spider"
 _TOOL = (BOT, NONE, NONE, NONE, NONE, TOOL)
 
 
@@ -152,13 +154,41 @@ def _matchers() -> Any:
     return load_lazy_builtins()
 
 
-@cache
-def _parser() -> Any:
-    """The rules of ua-parser, in the regex engine that does not backtrack: agents are hostile text."""
-    from ua_parser import Parser
-    from ua_parser.regex import Resolver
+def _extractor(kind: str, rules: Iterable[Any], *columns: str) -> Any:
+    """Rules of ua-parser in the regex engine that does not backtrack: agents are hostile text."""
+    import ua_parser_rs
 
-    return Parser(Resolver(_matchers()))
+    return getattr(ua_parser_rs, kind)(map(attrgetter("regex", *columns), rules))
+
+
+@cache
+def _families() -> Any:
+    return _extractor("UserAgentExtractor", _matchers()[0], "family", "major", "minor", "patch", "patch_minor")
+
+
+@cache
+def _systems() -> Any:
+    return _extractor("OSExtractor", _matchers()[1], "family", "major", "minor", "patch", "patch_minor")
+
+
+@cache
+def _devices(family: str | None = None) -> Any:
+    """The rules of ua-parser for devices: all of them, or those that give one family."""
+    rules = [rule for rule in _matchers()[2] if family in (None, rule.family)]
+    return _extractor("DeviceExtractor", rules, "regex_flag", "family", "brand", "model")
+
+
+def _is_spider(text: str) -> bool:
+    """Whether ua-parser takes the device for a crawler.
+
+    Few of its 633 rules say so, and no other can unless it takes the word from the agent, in one piece or in several: where
+    neither may be, the others need not be asked.
+    """
+    letters = iter(text)
+    if not all(letter in letters for letter in _SPIDER) and _devices(_SPIDER).extract(text) is None:
+        return False
+    found = _devices().extract(text)
+    return found is not None and found.family == _SPIDER
 
 
 @cache
@@ -223,22 +253,22 @@ class Treatment:
         crawler = _crawlers().extract(text)
         if crawler is not None:
             return (BOT, NONE, NONE, NONE, NONE, _name_of(int(crawler.family)))
-        parsed = _parser().parse(text)
-        family = parsed.user_agent.family if parsed.user_agent else OTHER
+        browser_found, system_found = _families().extract(text), _systems().extract(text)
+        family = browser_found.family if browser_found else OTHER
         family = family if family in family_names() else OTHER
-        if parsed.device is not None and parsed.device.family == "Spider":
+        if _is_spider(text):
             name = TOOL if family in _TOOLS else OTHER if family in _FAMILIES else family
             return (BOT, NONE, NONE, NONE, NONE, name)
         small = text.lower()
         if _BOT_WORD.search(small):
             return (BOT, NONE, NONE, NONE, NONE, OTHER)
-        system = parsed.os.family if parsed.os else OTHER
+        system = system_found.family if system_found else OTHER
         system = system if system in system_names() else OTHER
         made_for = _device(text, small, system)
         is_browser = _BROWSER.match(text) or _APP.search(text)
         if not is_browser or (family == OTHER and system == OTHER and made_for == OTHER):
             return _TOOL
-        major = _major(parsed.user_agent) if family != OTHER else NONE
+        major = _major(browser_found) if family != OTHER else NONE
         return (HUMAN, family, major, system, made_for, NONE)
 
 

@@ -18,7 +18,7 @@ GIVES = ("day", "hour")
 HOURS = [f"{hour:02d}" for hour in range(24)]
 
 _QUARTER, _FEW = 900, 8
-_DAY = 86_400
+_HOUR, _DAY = 3600, 86_400
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Zones are defined by datetime, which ends at the year 9999; one day is left at each end for the offset.
 _FIRST = int((dt.datetime(1, 1, 3, tzinfo=dt.UTC) - _EPOCH).total_seconds())
@@ -56,12 +56,17 @@ class Treatment:
         clock = ZoneInfo(zone)
         seconds = np.clip(time, _FIRST, _LAST)
         quarters, where = _distinct(seconds // _QUARTER)
-        first = _offsets(quarters * _QUARTER, clock)
+        begin, end = quarters * _QUARTER, quarters * _QUARTER + _QUARTER - 1
+        first, last = _offsets(begin, clock), _offsets(end, clock)
+        hours = (begin + first) // _HOUR
+        # All changes of today fall on a quarter of an hour, and all zones are some quarters off; local mean times, long ago,
+        # were not.
+        changing = first != last
+        if not changing.any() and np.array_equal(hours, (end + last) // _HOUR):
+            return (hours // 24).astype(np.int32).take(where), (hours % 24).astype(np.int32).take(where)
         offset = first[where]
-        # All changes of today fall on a quarter of an hour; those of local mean times, long ago, did not.
-        changing = first != _offsets(quarters * _QUARTER + _QUARTER - 1, clock)
         if changing.any():
             inside = changing[where]
             offset[inside] = _offsets(seconds[inside], clock)
         local = seconds + offset
-        return (local // _DAY).astype(np.int32), (local % _DAY // 3600).astype(np.int32)
+        return (local // _DAY).astype(np.int32), (local % _DAY // _HOUR).astype(np.int32)

@@ -111,13 +111,17 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     signal.signal(signal.SIGTERM, stop)
     server = ForkServer(options.workers)
     server.start()  # before the imports of this process: it has as many
-    from pipeline.options import Wanted
-    from pipeline.run import run
+    from pipeline.digests import Digests
+
+    with Digests(options.inputs) as digests:
+        from pipeline.options import Wanted
+        from pipeline.run import run
+
+        given = {key: value for key, value in vars(options).items() if key != "command"}
+        given |= {"inputs": tuple(options.inputs), "profiles": tuple(options.profiles or ()), "beam": beam}
+        outcome = run(Wanted(**given), server=server, digests=digests)
     from pipeline.summary import summary
 
-    given = {key: value for key, value in vars(options).items() if key != "command"}
-    given |= {"inputs": tuple(options.inputs), "profiles": tuple(options.profiles or ()), "beam": beam}
-    outcome = run(Wanted(**given), server=server)
     if not options.quiet:
         print(summary(outcome, options.output), file=sys.stderr)
     if options.json:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pipeline import conservation, lock, publish
 from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy, chosen_profiles
+from pipeline.digests import Digests
 from pipeline.entry import Provenance
 from pipeline.forked import AGAIN, DIED, ForkServer, forked_workers
 from pipeline.job import InputDigest, Job
@@ -25,7 +26,7 @@ from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
 from pipeline.options import Engine, Wanted, engine
 from pipeline.progress import Progress
-from pipeline.source import Input, digest, find, plan
+from pipeline.source import Input, find, plan
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
@@ -49,16 +50,18 @@ class Outcome:
     seconds: float
 
 
-def run(wanted: Wanted, now: int | None = None, server: ForkServer | None = None) -> Outcome:
-    """Do the whole job. `now` is the clock in seconds since the epoch, `server` may have been started already.
+def run(
+    wanted: Wanted, now: int | None = None, server: ForkServer | None = None, digests: Digests | None = None
+) -> Outcome:
+    """Do the whole job. `now` is the clock in seconds since the epoch; `server` and `digests` may have begun already.
 
     Raises Trouble; then nothing was published.
     """
     with server or ForkServer(wanted.workers) as workers:
-        return _run(wanted, int(time.time()) if now is None else now, workers)
+        return _run(wanted, int(time.time()) if now is None else now, workers, digests or Digests())
 
 
-def _run(wanted: Wanted, now: int, server: ForkServer) -> Outcome:
+def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outcome:
     began = time.monotonic()
     policy = chosen_policy(wanted)
     countries = chosen_database(wanted)
@@ -67,7 +70,7 @@ def _run(wanted: Wanted, now: int, server: ForkServer) -> Outcome:
     inputs = find(wanted.inputs)
     with lock.hold(wanted.output):
         warnings = publish.recover(wanted.output)
-        job, fresh = prepare(wanted, policy, countries, inputs, now, chosen)
+        job, fresh = prepare(wanted, policy, countries, inputs, now, chosen, digests)
         if job.ranges:
             try:
                 execute(job, chosen, wanted, sum(source.size for source in fresh), server)
@@ -88,7 +91,13 @@ def refuse_noise(wanted: Wanted, policy: Policy) -> None:
 
 
 def prepare(
-    wanted: Wanted, policy: Policy, countries: Countries, inputs: Sequence[Input], now: int, engine: Engine
+    wanted: Wanted,
+    policy: Policy,
+    countries: Countries,
+    inputs: Sequence[Input],
+    now: int,
+    engine: Engine,
+    made: Digests | None = None,
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
@@ -102,7 +111,7 @@ def prepare(
     skipped: set[str] = set()
     repeated = 0
     for source in inputs:
-        sha256 = digest(source)
+        sha256 = (made or Digests()).of(source)
         if sha256 in {one.sha256 for one in digests} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
         elif all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):

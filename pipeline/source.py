@@ -24,6 +24,7 @@ from transforms.parsers.families import next_header
 from transforms.parsers.reader import LONGEST_LINE
 
 CHUNK = 16 << 20
+DIGESTED = 16 << 20  # bytes at once: a thread that works beside others waits for its turn after each
 PADDING = 64
 NEWLINE = 10
 Buffer = NDArray[np.uint8]
@@ -120,13 +121,14 @@ def open_bytes(path: str) -> BinaryIO:
         raise Trouble("E302", f"{path}: {error.strerror or type(error).__name__}") from None
 
 
-def digest(source: Input) -> str:
-    """sha256 of the bytes that will be read."""
+def digest(source: Input, stopped: Callable[[], bool] = lambda: False) -> str:
+    """sha256 of the bytes that will be read. Raises Trouble E303 when it is `stopped`, too."""
     state, left = hashlib.sha256(), source.size
+    block = memoryview(bytearray(min(left, DIGESTED)))
     with open_bytes(source.path) as file:
-        while left and (block := file.read(min(left, BLOCK))):
-            state.update(block)
-            left -= len(block)
+        while left and not stopped() and (size := file.readinto(block[:left])):  # type: ignore[attr-defined]
+            state.update(block[:size])
+            left -= size
     if left:
         raise Trouble("E303", f"{source.path} became shorter while it was read")
     return state.hexdigest()

@@ -173,7 +173,7 @@ class OfSite:
 
     def piece(
         self, bin_: int, rank: Codes, networks: int, ranks: dict[tuple[int, ...], Codes], is_last: bool
-    ) -> tuple[Codes, Ints, NDArray[np.uint64], Codes, Codes, Ints]:
+    ) -> tuple[Codes, Ints, NDArray[np.uint64], Codes, Codes, NDArray[np.signedinteger]]:
         """Cells that occur in one share, sums, agents, how many networks were seen in each, which, and how often.
 
         `ranks` remembers those of the events that several tables chose. What no network was seen in stands in the last share.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ def kinds(table: Table) -> frozenset[str] | None:
     return frozenset(table.only[CLASS]) if CLASS in table.only else None
 
 
-def kind_of(table: Table, label: Sequence[str]) -> str:
-    """The class of agents behind a row, "" where the table does not tell."""
+def kind_in(table: Table) -> Callable[[Sequence[str]], str]:
+    """What says of a row's label which class of agents is behind it, "" where the table does not tell."""
     if CLASS in table.key_names:
-        return label[table.key_names.index(CLASS)]
+        return itemgetter(table.key_names.index(CLASS))
     found = kinds(table)
-    return next(iter(found)) if found and len(found) == 1 else ""
+    only = next(iter(found)) if found and len(found) == 1 else ""
+    return lambda label: only
 
 
 def columns(table: Table) -> frozenset[str]:

@@ -175,7 +175,7 @@ def test_cells_grow_and_keep_their_numbers(way: None) -> None:
     columns = np.array([[a for a, _ in rows], [0] * len(rows), [b for _, b in rows]], np.int32)
     values, marks = np.arange(len(rows)).reshape(1, -1), np.array([draw.randrange(9) for _ in rows], np.uint64)
     found, numbers = Cells(2, 1, 3), list(dict.fromkeys(rows))
-    ids = [found.add(np.arange(at, at + 500, dtype=np.int32), columns, np.array([0, 2]), values, marks)
+    ids = [found.add(np.arange(at, at + 500, dtype=np.int32), columns, [0, 2], values, marks)
            for at in range(0, 4000, 500)]  # fmt: skip
     assert np.concatenate(ids).tolist() == [numbers.index(row) for row in rows]
     assert list(map(tuple, found.cells.tolist())) == numbers

@@ -46,6 +46,7 @@ class Counter:
         self.sites, self.shares, self.bins, self.size = sites, shares, len(sites) * shares, 0
         self._vocabulary, self._networks = Vocabulary(), Tokens()
         self._home = np.zeros(0, np.int32)  # of each network: site * shares + share, -1 without an event
+        self._places = Cells(2, 0, 0)  # (site, first day of a period)
         self._tables = [Counted(number, table, trends) for number, table in enumerate(trends.tables)]
         self._grains = {table.name: tuple(site.grain(table.name) for site in sites) for table in trends.tables}
 
@@ -62,7 +63,7 @@ class Counter:
                 its_rows, chosen = rows.spread(table.each, chosen)
                 accounts.repeated[table.name] += chosen.size - before
             if chosen.size:
-                one.count(its_rows, chosen, self._period(table, its_rows))
+                one.count(its_rows, chosen, self._place(table, its_rows))
                 self.size += chosen.size
 
     def _rows(self, batch: pa.RecordBatch) -> Rows:
@@ -82,18 +83,18 @@ class Counter:
         order, bounds = order_by(bin_, self.bins + 1)
         return Rows(batch, self._vocabulary, order, Behind(network[order], bounds[:-1]))
 
-    def _period(self, table: Table, rows: Rows) -> str:
-        """The column with the first day of each event's period, by the grain that its site has for the table."""
+    def _place(self, table: Table, rows: Rows) -> str:
+        """The column with the place of each event: its site and the first day of its period, by the grain there."""
         grains = self._grains[table.name]
-        if set(grains) == {"day"}:
-            return "day"
-        name = " ".join(grains)
+        name = f"place by {' '.join(grains)}"
         if not rows.has(name):
-            period, site = rows.column("day").copy(), rows.column("site")
-            for grain in ("week", "month"):
+            period, site = rows.column("day"), rows.column("site")
+            for grain in {*grains} - {"day"}:
                 here = np.array([g == grain for g in grains])[site]
-                period[here] = first_day(period[here], grain)
-            rows.put(name, period)
+                period = np.where(here, first_day(period, grain), period)
+            rows.put(f"period of {name}", period)
+            which = rows.which(["site", f"period of {name}"])
+            rows.put(name, self._places.add(rows.every, rows.matrix, which, rows.numbers(()), rows.marks(())))
         return name
 
     def parts(self) -> Iterator[tuple[int, int, Partial]]:
@@ -107,7 +108,7 @@ class Counter:
         rank[place] = np.arange(len(place), dtype=np.int32)
         rank -= bounds[self._home].astype(np.int32)
         for site in range(len(self.sites)):
-            tables = [found for one in self._tables if len((found := one.of_site(site)).cells)]
+            tables = [found for one in self._tables if len((found := one.of_site(site, self._places.cells)).cells)]
             for share in range(self.shares) if tables else ():
                 bin_ = site * self.shares + share
                 networks = self._networks.tokens[place[bounds[bin_] : bounds[bin_ + 1]]]
@@ -126,22 +127,23 @@ class Counted:
     def __init__(self, number: int, table: Table, trends: Trends) -> None:
         self.number, self.table = number, table
         self.measures, self.width = measures_of(trends), keys_of(trends)
-        self.cells = Cells(2 + len(table.keys), len(table.measures), AGENTS if table.free else 0)
+        self.cells = Cells(1 + len(table.keys), len(table.measures), AGENTS if table.free else 0)
         self.held: list[tuple[NDArray[np.unsignedinteger], Behind]] = []
 
-    def count(self, rows: Rows, chosen: Chosen, period: str) -> None:
+    def count(self, rows: Rows, chosen: Chosen, place: str) -> None:
         """Count the chosen events of a chunk."""
-        which = rows.which(["site", period, *(key.column for key in self.table.keys)])
-        marks = rows.numbers(("agent_mark",) if self.table.free else (), np.uint64)
-        values = rows.numbers(self.table.measures, np.int64)
-        ids = self.cells.add(chosen.rows, rows.matrix, which, values, marks.ravel())
+        which = rows.which([place, *(key.column for key in self.table.keys)])
+        marks = rows.marks(("agent_mark",) if self.table.free else ())
+        ids = self.cells.add(chosen.rows, rows.matrix, which, rows.numbers(self.table.measures), marks)
         self.held.append((partials.small(ids), chosen.behind))
 
-    def of_site(self, site: int) -> OfSite:
-        """What is held of one site."""
-        mine = np.flatnonzero(self.cells.cells[:, 0] == site)
+    def of_site(self, site: int, places: Codes) -> OfSite:
+        """What is held of one site; places int32 [any, 2] are sites and periods by number."""
+        place = places[self.cells.cells[:, 0]]
+        mine = np.flatnonzero(place[:, 0] == site)
         cells = np.full((len(mine), KEYS + self.width), -1, np.int32)
-        cells[:, TABLE], cells[:, SITE : KEYS + len(self.table.keys)] = self.number, self.cells.cells[mine]
+        cells[:, TABLE], cells[:, SITE:KEYS] = self.number, place[mine]
+        cells[:, KEYS : KEYS + len(self.table.keys)] = self.cells.cells[mine, 1:]
         sums = np.zeros((len(mine), len(self.measures)), np.int64)
         sums[:, [self.measures.index(name) for name in ("hits", *self.table.measures)]] = self.cells.sums[mine]
         agents = self.cells.agents[mine] if self.table.free else partials.no_agents(len(mine))
@@ -171,7 +173,7 @@ class OfSite:
 
     def piece(
         self, bin_: int, rank: Codes, networks: int, ranks: dict[tuple[int, ...], Codes], is_last: bool
-    ) -> tuple[Codes, Ints, NDArray[np.uint64], Codes, Codes, Ints]:
+    ) -> tuple[Codes, Ints, NDArray[np.uint64], Codes, Codes, NDArray[np.signedinteger]]:
         """Cells that occur in one share, sums, agents, how many networks were seen in each, which, and how often.
 
         `ranks` remembers those of the events that several tables chose. What no network was seen in stands in the last share.

@@ -67,9 +67,10 @@ class Rows:
 
     def __init__(self, batch: pa.RecordBatch, vocabulary: Vocabulary, order: Codes, behind: Behind) -> None:
         self.batch, self.vocabulary, self.order, self.behind, self.size = batch, vocabulary, order, behind, len(order)
+        self.every = np.arange(self.size, dtype=np.int32)
         self.matrix = np.empty((batch.num_columns, self.size), np.int32)
         self._places: dict[str, int] = {}
-        self._numbers: dict[tuple[str, ...], NDArray[Any]] = {}
+        self._numbers: dict[tuple[tuple[str, ...], type], NDArray[Any]] = {}
         self._flags: dict[tuple[str, tuple[str, ...] | None], Flags] = {}
         self._chosen: dict[tuple[object, ...], Chosen] = {}
 
@@ -90,11 +91,11 @@ class Rows:
             self.matrix = np.concatenate([self.matrix, np.empty_like(self.matrix)])
         self.matrix[place] = values
 
-    def which(self, names: Sequence[str]) -> Ints:
+    def which(self, names: Sequence[str]) -> list[int]:
         """Where columns are in the matrix."""
         for name in names:
             self.column(name)
-        return np.array([self._places[name] for name in names], np.int64)
+        return [self._places[name] for name in names]
 
     def _values(self, name: str) -> NDArray[Any]:
         """[rows] of a column."""
@@ -103,14 +104,21 @@ class Rows:
         ordered: NDArray[Any] = values.take(self.order)
         return ordered
 
-    def numbers(self, names: tuple[str, ...], kind: type[np.generic]) -> NDArray[Any]:
-        """[names, rows] of columns of integers."""
-        if names not in self._numbers:
+    def numbers(self, names: tuple[str, ...]) -> Ints:
+        """int64 [names, rows] of columns of integers."""
+        return self._matrix(names, np.int64)
+
+    def marks(self, names: tuple[str, ...]) -> NDArray[np.uint64]:
+        """uint64 [rows] of the only column, or nothing."""
+        return self._matrix(names, np.uint64).ravel()
+
+    def _matrix(self, names: tuple[str, ...], kind: type[np.integer[Any]]) -> NDArray[Any]:
+        if (names, kind) not in self._numbers:
             found = np.empty((len(names), self.size), kind)
             for into, name in zip(found, names, strict=True):
                 into[:] = self._values(name)
-            self._numbers[names] = found
-        return self._numbers[names]
+            self._numbers[names, kind] = found
+        return self._numbers[names, kind]
 
     def chosen(self, table: Table) -> Chosen:
         """The events that concern a table."""
@@ -128,7 +136,7 @@ class Rows:
 
     def _select(self, flags: Sequence[Flags]) -> Chosen:
         if not flags:
-            return Chosen(np.arange(self.size, dtype=np.int32), self.behind)
+            return Chosen(self.every, self.behind)
         keep = np.logical_and.reduce(flags)
         rows = np.flatnonzero(keep)
         behind = Behind(self.behind.networks[rows], np.searchsorted(rows, self.behind.bounds))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from schemas import families
-from schemas.families import Link, kind_of
+from schemas.families import Link, kind_in
 from schemas.load import Table
 from transforms.guard.crossing import Crossing, counted
 from transforms.guard.diversity import diversify
@@ -39,7 +39,8 @@ class Closure:
             name = families.name_of(table, link.column)
             place = table.key_names.index(name)
             shown = {} if link in self.parted or link.coarse not in climbs else _shown(climbs[link.coarse], link.column)
-            mine = [shown.get((kind_of(table, label), label[place]), OTHER) for label in labels]
+            kind_of = kind_in(table)
+            mine = [shown.get((kind_of(label), label[place]), OTHER) for label in labels]
             found = [(*one[:place], value, *one[place + 1 :]) for one, value in zip(found, mine, strict=True)]
             held.add(name)
         return found, held
@@ -58,7 +59,7 @@ class Closure:
         """Fold rows of the finer table; whether any was."""
         fine, coarse = climbs[link.fine], climbs[link.coarse]
         is_changed = False
-        for kind in sorted({kind_of(fine.table, row.label) for row in fine.rows}):
+        for kind in _kinds(fine):
             if fine.is_published:
                 continue
             while rows := Crossing(fine, coarse, link, kind, self._is_closed(link, kind, climbs)).too_tight():
@@ -86,8 +87,7 @@ class Closure:
             return False
         before = len(climb.withheld)
         for outer in self._outers(climb.table, climbs):
-            kinds = sorted({kind_of(climb.table, row.label) for row in climb.rows})
-            for kind in kinds:
+            for kind in _kinds(climb):
                 for rows in _sums(climb, kind):
                     self._mask(climb, rows, outer, _leaves(outer, kind))
         return len(climb.withheld) > before
@@ -101,7 +101,7 @@ class Closure:
         """
         outer, weak = _together(days, climb, link)
         is_late = any(day.has_changed for day in days)
-        for kind in sorted({kind_of(climb.table, row.label) for row in climb.rows}):
+        for kind in _kinds(climb):
             whole = _leaves(outer, kind)
             if link:
                 whole = _with_values(outer, whole, climb, link)
@@ -129,9 +129,16 @@ class Closure:
             climb.withheld += row.leaves
 
 
+def _kinds(climb: Climb) -> list[str]:
+    """The classes of agents behind the rows, in order."""
+    kind_of = kind_in(climb.table)
+    return sorted({kind_of(row.label) for row in climb.rows})
+
+
 def _sums(climb: Climb, kind: str) -> list[list[Row]]:
     """Rows of which the sum counts each event once: all of a class, or each for itself where an event has several rows."""
-    rows = [row for row in climb.rows if kind_of(climb.table, row.label) == kind]
+    kind_of = kind_in(climb.table)
+    rows = [row for row in climb.rows if kind_of(row.label) == kind]
     return [[row] for row in rows] if climb.table.each else [rows]
 
 
@@ -167,18 +174,14 @@ def _with_values(outer: Climb, leaves: Sequence[int], climb: Climb, link: Link) 
 
 def _leaves(climb: Climb, kind: str) -> list[int]:
     """Leaf cells of a class of agents, "" for all."""
-    labels = climb.cells.labels
+    labels, kind_of = climb.cells.labels, kind_in(climb.table)
     if families.CLASS not in climb.table.key_names:
-        return list(range(len(labels))) if not kind or kind_of(climb.table, ()) in (kind, "") else []
-    return [i for i, label in enumerate(labels) if not kind or kind_of(climb.table, label) == kind]
+        return list(range(len(labels))) if not kind or kind_of(()) in (kind, "") else []
+    return [i for i, label in enumerate(labels) if not kind or kind_of(label) == kind]
 
 
 def _shown(climb: Climb, column: str) -> dict[tuple[str, str], str]:
     """What the rows of a table show for each value of a column, by class of agents."""
     place = climb.table.key_names.index(families.name_of(climb.table, column))
-    labels = climb.cells.labels
-    return {
-        (kind_of(climb.table, row.label), labels[leaf][place]): row.label[place]
-        for row in climb.rows
-        for leaf in row.leaves
-    }
+    labels, kind_of = climb.cells.labels, kind_in(climb.table)
+    return {(kind_of(row.label), labels[leaf][place]): row.label[place] for row in climb.rows for leaf in row.leaves}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from schemas.families import Link, kind_of, name_of
+from schemas.families import Link, kind_in, name_of
 from transforms.guard.bounds import Flow, Rooms
 from transforms.guard.generalise import Climb, Row
 from transforms.guard.hierarchies import ancestors
@@ -27,9 +27,10 @@ class Crossing:
         self.fine, self.coarse, self.link, self.is_closed, self.k = fine, coarse, link, is_closed, fine.k
         self.here = fine.table.key_names.index(name_of(fine.table, link.column))
         self.there = coarse.table.key_names.index(name_of(coarse.table, link.column))
-        mine = (row for row in fine.rows if kind_of(fine.table, row.label) == kind)
+        of_fine, of_coarse = kind_in(fine.table), kind_in(coarse.table)
+        mine = (row for row in fine.rows if of_fine(row.label) == kind)
         self.rows = sorted(mine, key=fine.rank)
-        rooms = (row for row in coarse.rows if kind_of(coarse.table, row.label) in (kind, "") or not kind)
+        rooms = (row for row in coarse.rows if of_coarse(row.label) in (kind, "") or not kind)
         self.rooms = sorted(rooms, key=lambda row: row.label)
         self.where = self._nested() if link.nests else self._crossed()
 

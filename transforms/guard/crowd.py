@@ -28,13 +28,14 @@ class Share:
     neighbourhood: Codes
     hits: NDArray[np.integer]
 
-    def seen(self, cells: NDArray[np.integer]) -> tuple[Codes, NDArray[np.int64]]:
-        """(networks, hits) behind the cells, a network once for each cell."""
+    def seen(self, cells: NDArray[np.integer]) -> tuple[Codes, NDArray[np.int64], NDArray[np.int64]]:
+        """(networks, hits) behind the cells, a network once for each cell; and how many are behind each cell."""
         rows = self.row[cells]
-        rows = rows[rows >= 0]
-        starts, counts = self.offsets[rows], np.diff(self.offsets)[rows]
-        at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-        return self.networks[at], self.hits[at].astype(np.int64)
+        counts = (
+            np.where(rows >= 0, np.diff(self.offsets)[rows], 0) if len(self.offsets) > 1 else np.zeros(len(rows), int)
+        )
+        at = np.repeat(self.offsets[rows] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        return self.networks[at], self.hits[at].astype(np.int64), counts
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,14 @@ class Crowd:
     def most(self, groups: Sequence[NDArray[np.integer]]) -> list[int]:
         """Hits of the network that has most of them, behind each group of cells; 0 without networks."""
         most = np.zeros(len(groups), np.int64)
+        members = np.concatenate([*groups, np.zeros(0, np.int64)]).astype(np.int64)
+        of_member = np.repeat(np.arange(len(groups)), [len(cells) for cells in groups])
         for share in self.shares:
-            behind = [share.seen(cells) for cells in groups]
-            if not sum(len(networks) for networks, _ in behind):
+            networks, hits, counts = share.seen(members)
+            if not len(networks):
                 continue
-            group = np.repeat(np.arange(len(groups)), [len(networks) for networks, _ in behind])
-            network = np.concatenate([networks for networks, _ in behind]).astype(np.int64)
-            own, at = np.unique((group << 32) | network, return_inverse=True)
-            np.maximum.at(
-                most, own >> 32, np.bincount(at, np.concatenate([hits for _, hits in behind])).astype(np.int64)
-            )
+            own, at = np.unique((np.repeat(of_member, counts) << 32) | networks, return_inverse=True)
+            np.maximum.at(most, own >> 32, np.bincount(at, hits).astype(np.int64))
         return most.tolist()
 
     def beyond(self, cells: NDArray[np.integer], others: Sequence[tuple[Crowd, NDArray[np.integer]]]) -> int:
@@ -78,11 +77,11 @@ class Crowd:
         if any(crowd.shares and all(id(one.neighbourhood) not in mine for one in crowd.shares) for crowd, _ in others):
             raise ValueError("the shares of two tables are numbered apart, expected the same neighbourhoods in both")
         for share in self.shares:
-            networks, hits = share.seen(cells)
+            networks, hits, _ = share.seen(cells)
             places, left = [share.neighbourhood[networks]], [hits]
             for crowd, theirs in others:
                 for one in (one for one in crowd.shares if one.neighbourhood is share.neighbourhood):
-                    networks, hits = one.seen(theirs)
+                    networks, hits, _ = one.seen(theirs)
                     places.append(one.neighbourhood[networks])
                     left.append(-hits)
             _, at = np.unique(np.concatenate(places), return_inverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +83,12 @@ class Climb:
     def up(self, name: str) -> None:
         """One key climbs, deepest values first, so that each generalised cell is judged once it has all its parts."""
         place, column = self.columns[name]
-        chains = {
-            value: [value, *ancestors(column, value)] for value in {label[place] for label in self.current.values()}
-        }
-        level = {value: len(chain) - 1 for chain in chains.values() for value, chain in _suffixes(chain)}
-        above = {value: chain[1] for chain in chains.values() for value, chain in _suffixes(chain) if len(chain) > 1}
+        level: dict[str, int] = {}
+        above: dict[str, str] = {}
+        for value in {label[place] for label in self.current.values()}:
+            chain = (value, *ancestors(column, value))
+            level.update(zip(reversed(chain), range(len(chain)), strict=True))
+            above.update(pairwise(chain))
         for height in range(max(level.values(), default=0), 0, -1):
             at_height = [leaf for leaf, label in self.current.items() if level[label[place]] == height]
             self.settle(at_height)
@@ -179,8 +181,3 @@ class Climb:
 
     def hits(self, leaves: Sequence[int]) -> int:
         return sum(map(self._hits.__getitem__, leaves))
-
-
-def _suffixes(chain: list[str]) -> list[tuple[str, list[str]]]:
-    """Every value of a chain with the chain from it upward."""
-    return [(value, chain[i:]) for i, value in enumerate(chain)]

@@ -385,7 +385,6 @@ def warm() -> None:
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))
     group.Tokens().number(np.zeros((1, 2), np.uint64))
-    many = np.arange(65, dtype=np.int32)  # so many cells that there is no room
-    counted = many.reshape(1, -1), np.zeros(1, np.int64), np.zeros((1, 65), np.int64), np.zeros(65, np.uint64)
-    cells.Cells(1, 1, 1).add(many, *counted)
+    many = np.arange(1 << 10, dtype=np.int32)  # so many cells that there is no room
+    cells.Cells(1, 1, 1).add(many, many.reshape(1, -1), [0], np.zeros((1, many.size), np.int64), many.astype(np.uint64))
     ipv4(pa.array([b"192.0.2.1"]))

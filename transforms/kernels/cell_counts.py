@@ -19,45 +19,57 @@ def _mixed(h: np.uint64) -> np.uint64:
     return h ^ (h >> _SHIFT)
 
 
+@part
+def _pair(left: np.int32, right: np.int32) -> np.uint64:
+    return U(np.uint32(left)) | (U(np.uint32(right)) << _SHIFT)
+
+
 @kernel
 def count(
     rows: Int32, columns: Int32, which: Int64, values: Int64, marks: Words, factors: Words, table: Int32,
-    cells: Int32, sums: Int64, agents: Words, ids: Int32, row: int, known: int,
+    held: Words, sums: Int64, agents: Words, ids: Int32, row: int, known: int,
 ) -> tuple[int, int]:  # fmt: skip
     """`Cells.count` from `row` on. Returns (row, known): where there is no room for one more cell, or how many rows there are.
 
-    The table (int32, -1 for none; a power of two of slots, twice as many as cells can be) has the numbers of cells alone.
+    held uint64 [room, pairs] has the cells, two columns in one word; `which` names at least four. The table (int32, -1 for
+    none; a power of two of slots) has more slots than there is room for cells.
     """
-    mask, width, kept = U(table.size - 1), which.size, agents.shape[1]
+    mask, pairs, kept = U(table.size - 1), held.shape[1], agents.shape[1]
+    a, b, c, d = columns[which[0]], columns[which[1]], columns[which[2]], columns[which[3]]
     for i in range(row, rows.size):
         r = rows[i]
-        h = U(0)
-        for w in range(width):
-            h += U(columns[which[w], r]) * factors[w]
+        first, second = _pair(a[r], b[r]), U(0)
+        h = first * factors[0]
+        if pairs > 1:  # no loop over pairs: few tables have more than two, and it costs as much as the rest
+            second = _pair(c[r], d[r])
+            h += second * factors[1]
+            for p in range(2, pairs):
+                h += _pair(columns[which[2 * p], r], columns[which[2 * p + 1], r]) * factors[p]
         slot = _mixed(h) & mask
-        c = table[slot]
-        while c >= 0:
-            w = 0
-            while w < width and cells[c, w] == columns[which[w], r]:
-                w += 1
-            if w == width:
-                break
+        cell = table[slot]
+        while cell >= 0:
+            if held[cell, 0] == first and (pairs == 1 or held[cell, 1] == second):
+                p = 2
+                while p < pairs and held[cell, p] == _pair(columns[which[2 * p], r], columns[which[2 * p + 1], r]):
+                    p += 1
+                if p >= pairs:
+                    break
             slot = (slot + U(1)) & mask
-            c = table[slot]
-        if c < 0:
-            if known == cells.shape[0]:
+            cell = table[slot]
+        if cell < 0:
+            if known == held.shape[0]:
                 return i, known
-            c = known
-            table[slot] = c
-            for w in range(width):
-                cells[c, w] = columns[which[w], r]
+            cell = known
+            table[slot] = cell
+            for p in range(pairs):
+                held[cell, p] = _pair(columns[which[2 * p], r], columns[which[2 * p + 1], r])
             known += 1
-        ids[i] = c
-        sums[c, 0] += 1
+        ids[i] = cell
+        sums[cell, 0] += 1
         for m in range(values.shape[0]):
-            sums[c, m + 1] += values[m, r]
-        if kept and marks[r] < agents[c, kept - 1]:
-            _insert(agents, c, marks[r])
+            sums[cell, m + 1] += values[m, r]
+        if kept and marks[r] < agents[cell, kept - 1]:
+            _insert(agents, cell, marks[r])
     return rows.size, known
 
 
@@ -75,14 +87,14 @@ def _insert(agents: Words, c: int, mark: np.uint64) -> None:
 
 
 @kernel
-def place(cells: Int32, factors: Words, table: Int32, known: int) -> None:
+def place(held: Words, factors: Words, table: Int32, known: int) -> None:
     """Fill an empty table with the cells so far."""
     mask = U(table.size - 1)
-    for c in range(known):
+    for cell in range(known):
         h = U(0)
-        for w in range(factors.size):
-            h += U(cells[c, w]) * factors[w]
+        for p in range(held.shape[1]):
+            h += held[cell, p] * factors[p]
         slot = _mixed(h) & mask
         while table[slot] >= 0:
             slot = (slot + U(1)) & mask
-        table[slot] = c
+        table[slot] = cell

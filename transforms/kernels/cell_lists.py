@@ -13,19 +13,22 @@ Int64 = NDArray[np.int64]
 
 @kernel
 def collect(
-    cell: Int32, network: Int32, at: Int64, last: Int32, place: Int32, offsets: Int32, seen: Int32, hits: Int64
+    cell: Int32, network: Int32, at: Int32, last: Int32, place: Int32, offsets: Int32, seen: Int32, hits: Int32
 ) -> None:
     """`lists.collect`: a counting sort by cell, then each network remembers the cell that saw it last, and where.
 
-    `at` int64[cells] starts where the cells start. The lists are written to the beginnings of `seen` and `hits`: never
-    past what was read last.
+    `at` int32[cells + 1] is all 0. The lists are written to the beginnings of `seen` and `hits`: never past what was read last.
     """
+    for r in range(cell.size):
+        at[cell[r] + 1] += 1
+    for c in range(1, at.size):
+        at[c] += at[c - 1]
     for r in range(cell.size):
         c = cell[r]
         seen[at[c]] = network[r]
         at[c] += 1
     count = begin = 0
-    for c in range(at.size):
+    for c in range(at.size - 1):
         for s in range(begin, at[c]):
             n = seen[s]
             if n < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -17,9 +18,9 @@ Marks = NDArray[np.uint64]
 
 
 @cache
-def _factors(width: int) -> Marks:
+def _factors(count: int) -> Marks:
     """Secret odd numbers: they decide where cells lie in a table, never a result."""
-    return np.array([secrets.randbits(64) | 1 for _ in range(width)], np.uint64)
+    return np.array([secrets.randbits(64) | 1 for _ in range(count)], np.uint64)
 
 
 class Cells:
@@ -30,16 +31,18 @@ class Cells:
     """
 
     def __init__(self, width: int, measures: int, kept: int) -> None:
-        self.count, self._room = 0, 64
-        self._cells = np.empty((self._room, width), np.int32)
+        self.count, self.width, self._room, self._pairs = 0, width, 256, -(-width // 2)
+        self._held = np.empty((self._room, self._pairs), np.uint64)
         self._sums = np.zeros((self._room, 1 + measures), np.int64)
         self._agents = np.full((self._room, kept), NO_VALUE, np.uint64)
-        self._table = np.full(2 * self._room, -1, np.int32)
+        self._table = np.full(4 * self._room, -1, np.int32)
         self._known: dict[tuple[int, ...], int] = {}
 
     @property
     def cells(self) -> Int32:
-        return self._cells[: self.count]
+        if not compiled():
+            return np.array(list(self._known), np.int32).reshape(-1, self.width)
+        return self._held[: self.count].view(np.int32)[:, : self.width]
 
     @property
     def sums(self) -> Int64:
@@ -49,7 +52,7 @@ class Cells:
     def agents(self) -> Marks:
         return self._agents[: self.count]
 
-    def add(self, rows: Int32, columns: Int32, which: Int64, values: Int64, marks: Marks) -> Int32:
+    def add(self, rows: Int32, columns: Int32, which: Sequence[int], values: Int64, marks: Marks) -> Int32:
         """Count rows; int32 [n], the cell of each.
 
         rows int32 [n] are positions in the columns; a cell is what stands in columns[which] (int32 [any, R]); values
@@ -57,19 +60,20 @@ class Cells:
         """
         ids = np.empty(rows.size, np.int32)
         if not compiled():
-            self._add_plainly(rows, columns[which], values, marks, ids)
+            self._add_plainly(rows, columns[list(which)], values, marks, ids)
             return ids
         from transforms.kernels import cell_counts
 
-        given = usable(rows, np.int32), columns, which, values, marks, _factors(which.size)
+        named = np.resize(np.array(which, np.int64), max(4, 2 * self._pairs))  # filled up with the first ones again
+        given = usable(rows, np.int32), columns, named, values, marks, _factors(max(2, self._pairs))
         row = 0
         while True:
-            held = self._table, self._cells, self._sums, self._agents
+            held = self._table, self._held, self._sums, self._agents
             row, self.count = cell_counts.count(*given, *held, ids, row, self.count)
             if row == rows.size:
                 return ids
             self._grow()
-            cell_counts.place(self._cells, _factors(which.size), self._table, self.count)
+            cell_counts.place(self._held, _factors(max(2, self._pairs)), self._table, self.count)
 
     def _add_plainly(self, rows: Int32, columns: Int32, values: Int64, marks: Marks, ids: Int32) -> None:
         for i, r in enumerate(rows.tolist()):
@@ -77,7 +81,6 @@ class Cells:
             c = ids[i] = self._known.setdefault(cell, len(self._known))
             while len(self._known) > self._room:
                 self._grow()
-            self._cells[c] = cell
             self._sums[c] += (1, *values[:, r].tolist())
         self.count = len(self._known)
         if self._agents.shape[1]:
@@ -86,9 +89,9 @@ class Cells:
     def _grow(self) -> None:
         """Twice the room, and an empty table for it."""
         more = self._room
-        self._cells, self._sums, self._agents = (
+        self._held, self._sums, self._agents = (
             np.concatenate([held, np.full((more, held.shape[1]), filler, held.dtype)])
-            for held, filler in ((self._cells, 0), (self._sums, 0), (self._agents, NO_VALUE))
+            for held, filler in ((self._held, 0), (self._sums, 0), (self._agents, NO_VALUE))
         )
         self._room += more
-        self._table = np.full(2 * self._room, -1, np.int32)
+        self._table = np.full(4 * self._room, -1, np.int32)

@@ -16,7 +16,7 @@ from transforms.kernels.group import usable
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
-Lists = tuple[Int32, Int32, Int64]  # offsets int32[cells + 1], seen int32[any], hits int64[any]
+Lists = tuple[Int32, Int32, NDArray[np.signedinteger]]  # offsets int32[cells + 1], seen int32[any], hits [any]
 
 
 def collect(cell: Int32, seen: Int32, cells: int, ids: int) -> Lists:
@@ -31,11 +31,10 @@ def collect(cell: Int32, seen: Int32, cells: int, ids: int) -> Lists:
         return _listed(found)
     from transforms.kernels import cell_lists
 
-    offsets, out, hits = np.zeros(cells + 1, np.int32), np.empty(cell.size, np.int32), np.empty(cell.size, np.int64)
-    last, place = np.full(ids, -1, np.int32), np.empty(ids, np.int32)
-    counts = np.bincount(cell, minlength=cells)
-    begins = np.cumsum(counts) - counts
-    cell_lists.collect(usable(cell, np.int32), usable(seen, np.int32), begins, last, place, offsets, out, hits)
+    offsets, at = np.zeros(cells + 1, np.int32), np.zeros(cells + 1, np.int32)
+    out, hits, last, place = (np.empty(size, np.int32) for size in (cell.size, cell.size, ids, ids))
+    last.fill(-1)
+    cell_lists.collect(usable(cell, np.int32), usable(seen, np.int32), at, last, place, offsets, out, hits)
     return offsets, out[: offsets[-1]], hits[: offsets[-1]]
 
 

@@ -33,6 +33,7 @@ _DATE = re.compile(
 _NUMBERS = re.compile(r"[0-9]+(?:[-_.~+ ]+[0-9]+)*")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _WORD = re.compile(r"[^-_.~+ {}]+")
+_PLAIN = re.compile(rf"[0-9A-Za-z{re.escape(_SEPARATORS)}]*")
 _DIGIT = re.compile(r"[0-9]")
 _HOME = re.compile(r"(?:^|[-_.+ ])~")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
@@ -95,6 +96,10 @@ def _is_made(word: str) -> bool:
     return sum(len(hump) <= 2 for hump in humps) >= (2 if has_digit else 3) or len(humps) >= 5
 
 
+def _has_words_alone(segment: str) -> bool:
+    return _PLAIN.fullmatch(segment) is not None or all(map(_is_word_character, segment))
+
+
 def _is_word_character(character: str) -> bool:
     # Marks belong to letters in many scripts.
     return character in _SEPARATORS or "0" <= character <= "9" or unicodedata.category(character)[0] in "LM"
@@ -144,7 +149,7 @@ def _template(segment: str) -> str:
         return "{hex}"
     if _DATE.fullmatch(segment):
         return "{date}"
-    if segment in (".", "..") or _HOME.search(segment) or not all(map(_is_word_character, segment)):
+    if segment in (".", "..") or _HOME.search(segment) or not _has_words_alone(segment):
         return ANY
     if len(segment) > _LONGEST:
         return "{token}"

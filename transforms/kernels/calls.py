@@ -66,6 +66,7 @@ class Block:
     """Up to SIZE bytes of whole lines, copied to aligned memory with padding behind them."""
 
     def __init__(self, capacity: int = SIZE) -> None:
+        self.capacity = capacity
         self.words = np.empty((capacity + 2 * PADDING) // 8, np.uint64)
         self.text: Text = self.words.view(np.uint8)
         self.size = 0

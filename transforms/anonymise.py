@@ -166,7 +166,9 @@ class Bench:
         self.measure = measure.Treatment(policy)
         marked = mark.Treatment(derive(key, "agent"))
         self.mark = Memo(lambda _, *told: (marked.treat(*told),), mark.TAKES, 1, np.uint64)
-        treatment = address.Treatment(policy, NetworkKey(derive(key, "network")), countries.lookup)
+        treatment = address.Treatment(
+            policy, NetworkKey(derive(key, "network")), countries.lookup, countries.lookup_all
+        )
         self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
         self.visitors = Visitors(treatment, self.words, self.sites)
         self.event, self.features = event.Treatment(policy), features.Treatment(policy)

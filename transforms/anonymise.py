@@ -96,6 +96,8 @@ def called(function: Callable[..., Any], takes: Sequence[str]) -> Callable[..., 
     needed = len(takes) if every else sum(one.default is one.empty for one in asked)
 
     def call(values: Sequence[bytes | None], **told: Any) -> Any:
+        if needed == len(takes):
+            return function(*values, **told)
         more = {name: value for name, value in zip(takes[needed:], values[needed:], strict=True) if value is not None}
         return function(*values[:needed], **more, **told)
 

@@ -11,9 +11,15 @@ import sys
 from pathlib import Path
 
 import maxminddb
+import mmdb_writer
+import netaddr
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from transforms.geography import Countries, GeographyError, continents, default_database
+from transforms.kernels import calls, compiled
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MMDB = REPOSITORY.parent / "shared" / "data" / "mmdb" / "maxmind-test"
@@ -167,3 +173,153 @@ def test_database_travels_as_its_path() -> None:
     """A worker opens the database itself."""
     database = pickle.loads(pickle.dumps(Countries()))
     assert database.lookup(packed("1.0.0.1")) == "AU"
+
+
+# ---- many at once ----------------------------------------------------------------------------------------------------
+
+needs_kernels = pytest.mark.skipif(not compiled(), reason="without kernels each address is looked up by itself")
+RECORDS = (24, 28, 32)
+QUADS = st.integers(0, 2**32 - 1)
+
+
+def single(database: Countries, quads: list[int]) -> list[str] | None:
+    """What the library says of each address, None where it finds an error."""
+    try:
+        return [database.lookup(quad.to_bytes(4, "big")) for quad in quads]
+    except GeographyError:
+        return None
+
+
+def together(database: Countries, quads: list[int]) -> list[str] | None:
+    """The same of all at once."""
+    try:
+        return database.lookup_all(np.array(quads, np.int64))
+    except GeographyError:
+        return None
+
+
+def written(file: Path, networks: dict[str, str], version: int, bits: int) -> Path:
+    """A database of networks and their countries, with records of so many bits."""
+
+    class Writer(mmdb_writer.TreeWriter):
+        def _adjust_record_size(self) -> None:
+            self.record_size = bits
+            self.data_offset = bits * 2 / 8 * self._node_counter
+
+    tree = mmdb_writer.MMDBWriter(ip_version=version, ipv4_compatible=version == 6)
+    for network, country in networks.items():
+        tree.insert_network(netaddr.IPSet([network]), {"country_code": country})
+    meta = {"ip_version": version, "database_type": "test", "languages": [], "description": {}, "build_epoch": 1,
+            "binary_format_major_version": 2, "binary_format_minor_version": 0}  # fmt: skip
+    Writer(tree.tree, meta).write(str(file))
+    return file
+
+
+@pytest.fixture(scope="module", params=[(version, bits) for version in (4, 6) for bits in RECORDS], ids=str)
+def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks of all sizes and one within another, in a tree of IPv4 or IPv6, with records of each size."""
+    version, bits = request.param
+    networks = {f"{n}.0.0.0/8": "DE" for n in range(0, 256, 3)}
+    networks |= {f"{n}.128.{n}.0/24": "FR" for n in range(0, 256, 5)}
+    networks |= {"198.51.100.7/32": "IT", "203.0.113.128/25": "BR", "203.0.113.4/30": "ZZ"}
+    return written(tmp_path_factory.mktemp("mmdb") / "a.mmdb", networks, version, bits)
+
+
+def edges(networks: int) -> list[int]:
+    """Addresses at both sides of where networks of the tree begin and end."""
+    starts = [n << 24 for n in range(networks)] + [(n << 24) + (128 << 16) + (n << 8) for n in range(networks)]
+    odd = [int(ipaddress.ip_address(text)) for text in ("198.51.100.7", "203.0.113.128", "203.0.113.4", "203.0.113.8")]
+    return [place + by for place in (*starts, *odd) for by in (-1, 0, 1, 255, 256) if 0 <= place + by < 2**32]
+
+
+def test_many_addresses_are_looked_up_as_each_of_them(tree: Path) -> None:
+    """At all edges of all networks one walk for all gives what the library gives."""
+    database, quads = Countries(tree), edges(256)
+    found = together(database, quads)
+    assert found == single(database, quads)
+    assert {"DE", "FR", "IT", "BR", "(unknown)"} == set(found or ())
+
+
+@settings(deadline=None)
+@given(st.lists(QUADS, max_size=50))
+def test_any_addresses_are_looked_up_as_each_of_them(quads: list[int]) -> None:
+    """In the shipped database too."""
+    assert together(SHIPPED, quads) == single(SHIPPED, quads)
+
+
+SHIPPED = Countries()
+
+
+def test_damaged_tree_is_an_error_or_read_as_the_library_reads_it(tree: Path, tmp_path: Path) -> None:
+    """With bytes changed, or nodes in the place of others (which makes loops), a tree gives what the library gives: an error, if
+    that finds one. Nothing is read outside.
+    """
+    whole, noise, quads, outcomes = tree.read_bytes(), np.random.default_rng(4), edges(256)[::7], set()
+    nodes = Countries(tree)._metadata.node_count
+    step = len(Countries(tree)._tree) // nodes
+    for turn in range(30):
+        damaged, file = bytearray(whole), tmp_path / f"{turn}.mmdb"
+        to, of = (int(place) * step for place in noise.integers(nodes // 2, nodes, 2))
+        damaged[to : to + step] = noise.bytes(step) if turn % 2 else whole[of : of + step]
+        file.write_bytes(damaged)
+        try:
+            database = Countries(file)
+        except GeographyError:
+            outcomes.add("refused")
+            continue
+        expected = [single(database, [quad]) for quad in quads]
+        outcomes |= {"error"} if None in expected else {"read"}
+        assert [together(database, [quad]) for quad in quads] == expected
+        assert together(database, quads) == (None if None in expected else [one[0] for one in expected if one])
+    assert outcomes >= {"refused", "read"}
+
+
+def test_error_of_a_walk_does_not_name_the_address(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an address leads to is looked up by the library, whose errors are never shown."""
+    database = Countries(tree)
+    monkeypatch.setattr(database, "_reader", Raises())
+    with pytest.raises(GeographyError, match="a lookup failed") as caught:
+        database.lookup_all(np.array([int(ipaddress.ip_address("192.0.2.133"))]))
+    assert "192.0.2.133" not in str(caught.value)
+
+
+def test_database_that_is_replaced_while_it_is_opened_is_refused(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree of one file is never read with the records of another."""
+    file, other, real = tmp_path / "a.mmdb", tmp_path / "b.mmdb", maxminddb.open_database
+    file.write_bytes(tree.read_bytes())
+    other.write_bytes(tree.read_bytes())
+
+    def replaced(path: str, mode: int) -> object:
+        other.replace(file)
+        return real(path, mode)
+
+    monkeypatch.setattr(maxminddb, "open_database", replaced)
+    with pytest.raises(GeographyError, match="corrupt"):
+        Countries(file)
+
+
+@needs_kernels
+@pytest.mark.parametrize("bits", RECORDS)
+@settings(deadline=None)
+@given(data=st.data())
+def test_walk_reads_records_of_each_size(bits: int, data: st.DataObject) -> None:
+    """Records of all values, as the format lays them out: two numbers, of 28 bits with their highest four in the middle byte."""
+    nodes = data.draw(st.integers(1, 6))
+    number = st.integers(0, nodes + 2) | st.integers(0, 2**bits - 1)
+    records = data.draw(st.lists(st.tuples(number, number), min_size=nodes, max_size=nodes))
+    low, size = (1 << 24) - 1, bits // 8
+    if bits == 28:
+        laid = [(a & low).to_bytes(3) + bytes([a >> 24 << 4 | b >> 24]) + (b & low).to_bytes(3) for a, b in records]
+    else:
+        laid = [a.to_bytes(size) + b.to_bytes(size) for a, b in records]
+    quads, start = data.draw(st.lists(QUADS, max_size=5)), data.draw(st.integers(0, nodes + 1))
+    expected = []
+    for quad in quads:
+        node = start
+        for bit in f"{quad:032b}":
+            node = records[node][int(bit)] if node < nodes else node
+        expected.append(node)
+    tree = np.frombuffer(b"".join(laid), np.uint8)
+    assert calls.walk(tree, nodes, bits, start, np.array(quads, np.int64)).tolist() == expected

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
-from itertools import repeat
 from types import ModuleType
 from typing import Any
 
@@ -22,12 +21,12 @@ from transforms.distinct import Source, Words, nullable
 from transforms.forgotten import Forgotten
 from transforms.geography import Countries
 from transforms.keys import KeyReference, derive
+from transforms.numbered import Memo, Values
 from transforms.partials import number
 from transforms.remembered import NOTES, Addresses, Visitors
 from transforms.treatments import address, event, features, latency, mark, measure, site, status, when
 
 Codes = NDArray[np.int32]
-MEMO = 1 << 16  # distinct values remembered per treatment; they are raw, so they are bounded
 
 
 class Anonymise:
@@ -81,32 +80,6 @@ def check_treatments(fields: Fields) -> None:
                 raise DeclarationError(f"fields.toml: treatment.{treatment.name}.{key} is not what its file says")
 
 
-class Memo:
-    """A treatment of distinct values, remembered; values are dropped all at once when there are too many."""
-
-    def __init__(self, treat: Callable[..., tuple[int, ...]], width: int) -> None:
-        self.treat = treat
-        self.known: dict[tuple[Any, ...], int] = {}
-        self.given = np.zeros((1024, width), np.int32)
-
-    def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Codes:
-        """int32 [rows, width]: what the treatment gives, as codes."""
-        if len(self.known) > MEMO:
-            self.known.clear()
-        at = np.fromiter(map(self.known.get, rows, repeat(-1)), np.int64, len(rows))
-        for i in np.flatnonzero(at < 0).tolist():
-            at[i] = self._learn(rows[i])
-        return self.given[at]
-
-    def _learn(self, row: tuple[Any, ...]) -> int:
-        place = len(self.known)
-        if place == len(self.given):
-            self.given = np.concatenate([self.given, np.zeros_like(self.given)])
-        self.given[place] = self.treat(*row)
-        self.known[row] = place
-        return place
-
-
 # treatments that turn values into words
 WORDED = ("route", "parameters", "referrer", "agent", "affiliate", "link", "licence", "server")
 
@@ -123,6 +96,8 @@ def called(function: Callable[..., Any], takes: Sequence[str]) -> Callable[..., 
     needed = len(takes) if every else sum(one.default is one.empty for one in asked)
 
     def call(values: Sequence[bytes | None], **told: Any) -> Any:
+        if needed == len(takes):
+            return function(*values, **told)
         more = {name: value for name, value in zip(takes[needed:], values[needed:], strict=True) if value is not None}
         return function(*values[:needed], **more, **told)
 
@@ -145,26 +120,28 @@ class Worded:
             found = self.refused.setdefault(refuse(values), len(self.refused))
             return (*(words.code(word) for word in give(values, **told)), found)
 
-        self.memo = Memo(treat, len(self.gives) + 1)
+        self.memo = Memo(treat, self.takes, len(self.gives) + 1)
         lacking: Sequence[str] = getattr(treatment, "lacking", ())
-        self.lacking = [words.code(word) for word in lacking]
+        self.has_lacking, row = bool(lacking), [words.code(word) for word in lacking]
+        self.absent: Sequence[int] = row or treat(
+            0, *[None] * len(self.takes)
+        )  # of a format that has none of what it takes
 
-    def codes(self, source: Source, sites: Codes | int, noted: Counter[str]) -> Iterator[tuple[str, Codes]]:
+    def codes(
+        self, source: Source, sites: Codes | int, values: Values, noted: Counter[str]
+    ) -> Iterator[tuple[str, Codes]]:
         """(given column, codes of each event).
 
         Events by kind of what detectors found are added to `noted`, and those of formats that lack what the treatment asks for.
         """
         if not any(map(source.has, self.takes)):  # what the format lacks is the same for all
-            row: Sequence[int] = self.lacking
-            if row and source.rows:  # of lines that nobody read there is nothing to note
+            if self.has_lacking and source.rows:  # of lines that nobody read there is nothing to note
                 noted[f"no_{self.takes[0]}"] += source.rows
-            elif not row:
-                (row,) = self.memo([(0, *[None] * len(self.takes))])
             for i, name in enumerate(self.gives):
-                yield name, np.full(source.rows, row[i], np.int32)
+                yield name, np.full(source.rows, self.absent[i], np.int32)
             return
         distinct = source.distinct(self.takes, sites if self.per_site else 0)
-        codes = self.memo(distinct.rows(source))
+        codes = self.memo(distinct, source, values)
         if (found := codes[:, -1]).any():
             times = np.bincount(found[distinct.ids], minlength=len(self.refused))
             for kinds, number_of_kinds in self.refused.items():
@@ -181,7 +158,7 @@ class Bench:
 
     def __init__(self, policy: Policy, forced_site: str | None, countries: Countries, key: bytes) -> None:
         self.sites = policy.all_sites
-        self.words = Words()
+        self.words, self.values = Words(), Values()
         self.site = {has_host: site.Treatment(policy, forced_site, has_host) for has_host in (True, False)}
         self.when, self.status, self.latency = (
             when.Treatment(policy),
@@ -189,8 +166,11 @@ class Bench:
             latency.Treatment(policy),
         )
         self.measure = measure.Treatment(policy)
-        self.mark = mark.Treatment(derive(key, "agent"))
-        treatment = address.Treatment(policy, NetworkKey(derive(key, "network")), countries.lookup)
+        marked = mark.Treatment(derive(key, "agent"))
+        self.mark = Memo(lambda _, *told: (marked.treat(*told),), mark.TAKES, 1, np.uint64)
+        treatment = address.Treatment(
+            policy, NetworkKey(derive(key, "network")), countries.lookup, countries.lookup_all
+        )
         self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
         self.visitors = Visitors(treatment, self.words, self.sites)
         self.event, self.features = event.Treatment(policy), features.Treatment(policy)
@@ -199,6 +179,7 @@ class Bench:
     def anonymise(self, events: Events) -> PseudonymousEvents:
         """One chunk. The columns that go in are gone from what comes out."""
         source = Source(events.batch)
+        self.values.forget()
         sites = self._sites(source)
         place = int(sites[0]) if len(sites) and (sites == sites[0]).all() else sites  # mostly all lines are of one site
         columns: dict[str, pa.Array] = {
@@ -212,7 +193,8 @@ class Bench:
         }
         for treatment in self.worded:
             columns |= {
-                name: self.words.column(codes) for name, codes in treatment.codes(source, place, events.accounts.noted)
+                name: self.words.column(codes)
+                for name, codes in treatment.codes(source, place, self.values, events.accounts.noted)
             }
         self._count_days(sites, columns["day"].to_numpy(), events)
         return PseudonymousEvents(pa.record_batch(columns), events.file, events.accounts)
@@ -249,12 +231,8 @@ class Bench:
 
     def _marks(self, source: Source) -> pa.Array:
         """uint64 [rows]: the mark of each event's agent."""
-        if any(map(source.has, mark.TAKES[1:])):
-            distinct = source.distinct(mark.TAKES, 0)
-            described = np.array([self.mark.treat(*values) for _, *values in distinct.rows(source)], np.uint64)
-            return pa.array(described[distinct.ids])
-        marks = np.array([self.mark.treat(agent) for agent in source.values("agent")], np.uint64)
-        return pa.array(marks[source.codes("agent")])  # code -1 reads the last: no agent
+        distinct = source.distinct(mark.TAKES, 0)
+        return pa.array(self.mark(distinct, source, self.values)[:, 0].take(distinct.ids))
 
     def _events(self, source: Source) -> pa.Array:
         """The kind of each event; what has no path and says nothing is no page view."""
@@ -280,10 +258,10 @@ class Bench:
         """Columns whose treatment works on whole vectors."""
         none = np.full(source.rows, -1, np.int64)
         coded = [
-            *self.status.treat(source.numbers("status", none)),
-            self.latency.treat(source.numbers("duration", none)),
+            *self.status.treat(source.integers("status", none)),
+            self.latency.treat(source.integers("duration", none)),
         ]
-        columns: dict[str, pa.Array] = {"bytes": pa.array(self.measure.treat(source.numbers("bytes", none)))}
+        columns: dict[str, pa.Array] = {"bytes": pa.array(self.measure.treat(source.integers("bytes", none)))}
         for name, (codes, vocabulary) in zip((*status.GIVES, *latency.GIVES), coded, strict=True):
             known = np.append(self.words.codes(vocabulary), np.int32(-1))
             columns[name] = self.words.column(known.take(codes))

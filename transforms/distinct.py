@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.partials import number
+
+if TYPE_CHECKING:
+    from transforms.numbered import Values
 
 Codes = NDArray[np.int32]
 
@@ -61,6 +64,7 @@ class Source:
         self.batch, self.rows = batch, batch.num_rows
         self._codes: dict[str, Codes] = {}  # several treatments take the same columns
         self._values: dict[str, list[bytes | None]] = {}
+        self._numbers: dict[str, Codes] = {}
 
     def has(self, name: str) -> bool:
         return name in self.batch.schema.names
@@ -79,7 +83,13 @@ class Source:
             self._values[name] = [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
         return self._values[name]
 
-    def numbers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
+    def numbers(self, name: str, values: Values) -> Codes:
+        """The numbers of the distinct values, and behind them that of null."""
+        if name not in self._numbers:
+            self._numbers[name] = values.numbers(name, self.batch[name].dictionary)
+        return self._numbers[name]
+
+    def integers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:
         return self.batch[name].to_numpy() if self.has(name) else none
 
     def distinct(self, names: Sequence[str], site: Codes | int) -> Distinct:
@@ -120,7 +130,8 @@ class Distinct:
         at = slice(None) if chosen is None else chosen
         columns: list[Sequence[Any]] = [self.site[at].tolist()]
         for name in self.names:
-            values = source.values(name) if name in self.codes else ()
-            codes = self.codes[name][at].tolist() if name in self.codes else ()
-            columns.append([values[code] for code in codes] if name in self.codes else [None] * len(columns[0]))
+            if name not in self.codes:
+                columns.append([None] * len(columns[0]))
+            else:
+                columns.append(source.batch[name].dictionary.take(nullable(self.codes[name][at])).to_pylist())
         return list(zip(*columns, strict=True))

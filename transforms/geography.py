@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import mmap
+import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any
 
 import maxminddb
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.load import shipped
+from transforms.kernels import compiled
+from transforms.kernels.calls import walk
+from transforms.kernels.modes import DEPTH
 
 UNKNOWN = "(unknown)"
 PROBES = 4096
 """Lookups of each of the two kinds with which a database is checked."""
 
 _NO_CODE = {"", "None"}
+_SIZES = (24, 28, 32)  # bits of a record
+_IN_IPV6 = 96  # zeros in front of an IPv4 address in a tree of IPv6
 
 
 class GeographyError(ValueError):
@@ -87,15 +96,29 @@ class Countries:
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = Path(path) if path is not None else default_database()
         try:
-            self._reader = maxminddb.open_database(str(self.path), maxminddb.MODE_AUTO)
-            self._metadata = self._reader.metadata()
+            with open(self.path, "rb") as file:
+                self._reader = maxminddb.open_database(str(self.path), maxminddb.MODE_AUTO)
+                self._metadata = self._reader.metadata()
+                self._tree = self._mapped(file.fileno())
         except OSError as error:
             raise self._error(error.strerror or "not readable") from None
         except (maxminddb.InvalidDatabaseError, ValueError, TypeError, RecursionError, MemoryError):
             raise self._error("not a MaxMind DB file, or a corrupt one") from None
         self._known = continents()
         self._only_ipv4 = self._metadata.ip_version == 4
+        self._ends: dict[int, str] = {}  # country by what addresses lead to
         self._check()
+
+    def _mapped(self, file: int) -> NDArray[np.uint8]:
+        """The search tree of an open file, which must be the one that the reader has opened. Raises ValueError, OSError."""
+        mine, now = os.fstat(file), os.stat(self.path)
+        nodes, bits = self._metadata.node_count, self._metadata.record_size
+        if (mine.st_dev, mine.st_ino, mine.st_size) != (now.st_dev, now.st_ino, now.st_size) or bits not in _SIZES:
+            raise ValueError
+        tree = np.frombuffer(mmap.mmap(file, 0, access=mmap.ACCESS_READ), np.uint8)
+        if nodes < 1 or tree.size < nodes * bits // 4:
+            raise ValueError
+        return tree[: nodes * bits // 4]
 
     @property
     def kind(self) -> str:
@@ -119,6 +142,28 @@ class Countries:
             return UNKNOWN
         code = _code(self._record(packed))
         return code if code in self._known else UNKNOWN
+
+    def lookup_all(self, quads: NDArray[np.int64]) -> list[str]:
+        """The same for many IPv4 addresses, given as numbers: one for each record that they lead to is looked up."""
+        if not compiled():
+            return [self.lookup(quad.to_bytes(4, "big")) for quad in quads.tolist()]
+        ends, first, which = np.unique(self._walk(self._start, quads), return_index=True, return_inverse=True)
+        for end, quad in zip(ends.tolist(), quads[first].tolist(), strict=True):
+            if end not in self._ends:
+                self._ends[end] = self.lookup(quad.to_bytes(4, "big"))
+        countries = [self._ends[end] for end in ends.tolist()]
+        return [countries[place] for place in which.tolist()]
+
+    def _walk(self, start: int, quads: NDArray[np.int64]) -> NDArray[np.int64]:
+        return walk(self._tree, self._metadata.node_count, self._metadata.record_size, start, quads)
+
+    @cached_property
+    def _start(self) -> int:
+        """The node at which IPv4 addresses begin."""
+        start = 0
+        for _ in range(0 if self._only_ipv4 else _IN_IPV6 // DEPTH):
+            start = int(self._walk(start, np.zeros(1, np.int64))[0])
+        return start
 
     def _record(self, packed: bytes) -> Any:
         text = inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)

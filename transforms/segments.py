@@ -33,8 +33,8 @@ _DATE = re.compile(
 _NUMBERS = re.compile(r"[0-9]+(?:[-_.~+ ]+[0-9]+)*")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _WORD = re.compile(r"[^-_.~+ {}]+")
-_PLAIN = re.compile(rf"[0-9A-Za-z{re.escape(_SEPARATORS)}]*")
 _DIGIT = re.compile(r"[0-9]")
+_OTHER = re.compile(r"[^-_.~+ 0-9A-Za-z]")
 _HOME = re.compile(r"(?:^|[-_.+ ])~")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 # CamelCase in its humps: a hump is a capital with small letters, or an acronym.
@@ -96,8 +96,9 @@ def _is_made(word: str) -> bool:
     return sum(len(hump) <= 2 for hump in humps) >= (2 if has_digit else 3) or len(humps) >= 5
 
 
-def _has_words_alone(segment: str) -> bool:
-    return _PLAIN.fullmatch(segment) is not None or all(map(_is_word_character, segment))
+def _has_other_signs(segment: str) -> bool:
+    """Whether it holds anything but letters, marks, digits and separators."""
+    return _OTHER.search(segment) is not None if segment.isascii() else not all(map(_is_word_character, segment))
 
 
 def _is_word_character(character: str) -> bool:
@@ -147,17 +148,19 @@ def _template(segment: str) -> str:
         return "{uuid}"
     if _HEX.fullmatch(segment):
         return "{hex}"
-    if _DATE.fullmatch(segment):
+    has_digits = _DIGIT.search(segment) is not None  # without one there is neither a date nor a number
+    if has_digits and _DATE.fullmatch(segment):
         return "{date}"
-    if segment in (".", "..") or _HOME.search(segment) or not _has_words_alone(segment):
+    if segment in (".", "..") or _HOME.search(segment) or _has_other_signs(segment):
         return ANY
     if len(segment) > _LONGEST:
         return "{token}"
-    segment = _DATE.sub("{date}", _UUID.sub("{uuid}", segment))
+    segment = _UUID.sub("{uuid}", segment)
+    segment = _DATE.sub("{date}", segment) if has_digits else segment
     segment = _WORD.sub(_template_word, segment)
     if segment.count("{token}") + segment.count("{hex}") > 1:  # the words between are parts of it, as in a licence key
         return "{token}"
-    return _NUMBERS.sub(_template_numbers, segment)
+    return _NUMBERS.sub(_template_numbers, segment) if has_digits else segment
 
 
 def template_segment(segment: str) -> str:
@@ -177,8 +180,12 @@ def judge(segment: str) -> tuple[str, frozenset[str]]:
         return template, found_in(plain(segment)) if template != "{n}" else frozenset()
     # A slot takes the whole of a UUID or of hex, and of some kinds; of others a part may be left beside it.
     rest = plain(_HEX_WORD.sub(" ", _UUID.sub(" ", segment)))
-    texts = {rest, rest.replace("+", " ")}  # some programs write a space so in a path too
-    kinds = frozenset().union(*(found_in(text) - slotted() for text in texts), found_in(plain(left.strip(_SEPARATORS))))
+    words = plain(left.strip(_SEPARATORS))
+    found = {
+        text: found_in(text) for text in {rest, rest.replace("+", " "), words}
+    }  # some programs write a space as a +
+    kinds = found.pop(words)
+    kinds = kinds.union(*(more - slotted() for more in found.values()))
     return (ANY, kinds) if kinds else (template, kinds)
 
 

@@ -66,6 +66,7 @@ class Block:
     """Up to SIZE bytes of whole lines, copied to aligned memory with padding behind them."""
 
     def __init__(self, capacity: int = SIZE) -> None:
+        self.capacity = capacity
         self.words = np.empty((capacity + 2 * PADDING) // 8, np.uint64)
         self.text: Text = self.words.view(np.uint8)
         self.size = 0
@@ -353,6 +354,18 @@ def ipv4(texts: pa.BinaryArray) -> Int64:
     return numbers
 
 
+def walk(tree: NDArray[np.uint8], nodes: int, bits: int, start: int, quads: Int64) -> Int64:
+    """int64[n]: where the first DEPTH bits of an address lead in the search tree of a MaxMind DB, from the node `start`.
+
+    It takes compiled kernels: whoever has none asks the library for each address.
+    """
+    from transforms.kernels import tree as kernels
+
+    ends = np.empty(quads.size, np.int64)
+    kernels.walk(tree, nodes, bits, start, group.usable(quads, np.int64), ends)
+    return ends
+
+
 def warm() -> None:
     """Compile every kernel (or load it from the cache), so that workers started afterwards need not do it at once."""
     if not compiled():
@@ -388,3 +401,4 @@ def warm() -> None:
     many = np.arange(1 << 10, dtype=np.int32)  # so many cells that there is no room
     cells.Cells(1, 1, 1).add(many, many.reshape(1, -1), [0], np.zeros((1, many.size), np.int64), many.astype(np.uint64))
     ipv4(pa.array([b"192.0.2.1"]))
+    walk(np.frombuffer(bytes(6), np.uint8), 1, 24, 1, np.zeros(1, np.int64))

@@ -16,3 +16,4 @@ LITERAL, CHOSEN = -1, -2
 BY_NUMBER = -1
 """The code of no word: an address is written from its number, in one of the forms QUAD and HASHED."""
 QUAD, HASHED = 0, 1
+DEPTH = 32  # bits of an address by which a tree of networks is walked (transforms/kernels/tree.py)

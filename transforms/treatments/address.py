@@ -40,13 +40,20 @@ def is_host_name(client: bytes) -> bool:
 class Treatment:
     """client, X-Forwarded-For and site of an event → (network token, country, note).
 
-    `country` looks up a packed address (4 or 16 bytes) and gives an ISO 3166-1 alpha-2 code or "(unknown)";
-    see transforms.geography.Countries.lookup.
+    `country` looks up a packed address (4 or 16 bytes) and gives an ISO 3166-1 alpha-2 code or "(unknown)", `countries` those of
+    many IPv4 addresses, given as numbers; see transforms.geography.Countries.
     """
 
-    def __init__(self, policy: Policy, key: NetworkKey | bytes, country: Callable[[bytes], str]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        key: NetworkKey | bytes,
+        country: Callable[[bytes], str],
+        countries: Callable[[NDArray[np.int64]], list[str]] | None = None,
+    ) -> None:
         self._key = key if isinstance(key, NetworkKey) else NetworkKey(key)
         self._country = country
+        self._countries = countries or (lambda quads: [country(quad.to_bytes(4, "big")) for quad in quads.tolist()])
         self._trusted = policy.ip.trusted_proxies
         self._nat64 = policy.ip.nat64
         self._sixrd = policy.ip.sixrd
@@ -68,8 +75,7 @@ class Treatment:
     def quads(self, quads: NDArray[np.int64], site: Site) -> tuple[NDArray[np.uint8], list[str]]:
         """(tokens uint8[n, 16], countries) of clients that are IPv4 addresses and alone, given as numbers."""
         near, exact = self._key.neighbourhoods(site.name, quads), self._key.networks(site.name, quads, self._truncate)
-        packed = quads.astype(">u4").tobytes()
-        return np.hstack([near, exact]), [self._country(packed[at : at + 4]) for at in range(0, len(packed), 4)]
+        return np.hstack([near, exact]), self._countries(quads)
 
     def visitor(self, visitor: bytes | None, country: bytes | None, site: Site) -> tuple[bytes | None, str, str | None]:
         """The same for an event without an address: its visitor's id is network and neighbourhood (PRIVACY.md 1.2)."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from schemas.routes import PATH, Kind
-from transforms.canonical import LIMIT, decode, pairs, path_segments
+from transforms.canonical import LIMIT, pairs, path_segments
 from transforms.declared import Declared, Found, Segments, slot_pattern
 from transforms.detectors import found_in
 from transforms.segments import ANY, is_token, judge, template_segments
@@ -64,9 +64,9 @@ class Treatment:
 
     def refused(self, path: bytes | None, query: bytes | None) -> frozenset[str]:
         """Kinds of personal data that detectors found in the segments of a path, whether or not a route is declared."""
-        pieces = (path or b"").split(b"/")[: DEPTH + 1]
-        segments = [decode(piece.partition(b";")[0]) for piece in pieces if len(piece) <= LIMIT]
-        return frozenset().union(*(judge(segment)[1] for segment in segments if segment))
+        pieces = (path or b"").split(b"/", DEPTH + 1)[: DEPTH + 1]
+        segments = path_segments(b"/".join(piece for piece in pieces if len(piece) <= LIMIT))
+        return frozenset().union(*[judge(segment)[1] for segment in segments if segment])
 
 
 def _route(path: bytes, query: bytes | None, declared: Declared) -> str:

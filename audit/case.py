@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from audit import parquet
 from audit.raw import Raw
 from audit.thrift import Unreadable
-from schemas import load
+from schemas.tables import trends
 from schemas.trouble import Trouble
 
 FOLDERS = {"internal": "release", "partner": "release-partner", "dp": "release-dp"}  # by profile
@@ -89,7 +89,7 @@ class Part:
 
     def free(self) -> list[str]:
         """Keys whose words visitors make up: as trends.toml says, and all but closed ones of tables that it lacks."""
-        for table in load.trends().tables:
+        for table in trends().tables:
             if table.name == self.table:
                 return [name for name in table.free if name in self.columns]
         return [name for name in self.keys() if name not in CLOSED]

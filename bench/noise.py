@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from pipeline import noised
 from pipeline.options import Wanted
 from pipeline.run import run
-from schemas import load
 from schemas.noise import Dp, shares
 from schemas.profiles import profiles
+from schemas.tables import trends
 from transforms.guard.bounded import Bounded
 from transforms.guard.noise import Noisy
 
@@ -51,7 +51,7 @@ def exact(folder: Path) -> Exact:
     found: Exact = {}
     for file in folder.glob("release/**/*.parquet"):
         table, date = file.relative_to(folder / "release").parts[0], file.parts[-2].removeprefix("date=")
-        keys = next(one for one in load.trends().tables if one.name == table).key_names
+        keys = next(one for one in trends().tables if one.name == table).key_names
         rows = pq.ParquetFile(file).read().to_pylist()
         found[table, date] = {tuple(row[name] for name in keys): row["hits"] for row in rows}
     return found
@@ -75,7 +75,7 @@ def measure(found: Sequence[Bounded], known: Exact, epsilon: float) -> list[str]
     """A line by table."""
     noise, lines = profiles()["dp"].noise, []
     costs = shares(noise, Dp(epsilon))
-    for table in profiles()["dp"].trends(load.trends()).tables:
+    for table in profiles()["dp"].trends(trends()).tables:
         noisy = Noisy(noise[table.name], costs[table.name], profiles()["dp"].k)
         errors, shown, hits = [], 0, 0
         mine = [one for one in found if one.table == table.name]

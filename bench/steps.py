@@ -24,9 +24,9 @@ from pipeline.entry import Period
 from pipeline.options import Wanted, engine
 from pipeline.run import prepare, provenance
 from pipeline.source import Read, digest, find
-from schemas import load
 from schemas.noise import UNIT, Noise
 from schemas.profiles import profiles
+from schemas.tables import trends
 from transforms.anonymise import Anonymise
 from transforms.fused import Step
 from transforms.guard import GuardSite
@@ -67,7 +67,7 @@ def publish_nights(wanted: Wanted, nights: int) -> None:
     for night in range(1, nights + 1):
         date = dt.date(2000, 1, 1) + dt.timedelta(days=night)
         tables = [Period(site.name, table.name, "day", date, 0, 0, 0, False)
-                  for site in policy.all_sites for table in load.trends().tables]  # fmt: skip
+                  for site in policy.all_sites for table in trends().tables]  # fmt: skip
         nightly = [publish.Publication(name, by, [], tables, noise_of(name, tables))
                    for name in chosen_profiles(wanted, policy)]  # fmt: skip
         publish.commit(wanted.output, nightly, run_id=f"20000101T000000Z-{night:08x}", committed=date.isoformat(),

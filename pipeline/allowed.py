@@ -16,6 +16,7 @@ from schemas.policy import Policy, Site, read_policy
 from schemas.profiles import profiles
 from schemas.routes import PATH, Kind
 from schemas.site import Preset, read_preset
+from schemas.tables import GRAINS, trends
 from schemas.trouble import Trouble
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.families import atoms, check, readers
@@ -88,7 +89,7 @@ def site_record(site: Site) -> dict[str, Any]:
         "hosts": list(site.hosts),
         "timezone": site.timezone,
         "presets": list(site.presets),
-        "tables": {table.name: site.grain(table.name) for table in load.trends().tables},
+        "tables": {table.name: site.grain(table.name) for table in trends().tables},
         "parameters": shown(site.allowed()),
         "routes": {text: shown(site.allowed(text)) for text in sorted(site.routes)},
         "denied": dict(site.denied),
@@ -151,7 +152,7 @@ def site_lines(site: Mapping[str, Any]) -> Iterator[str]:
     """One site as lines."""
     presets = f"; presets: {', '.join(site['presets'])}" if site["presets"] else ""
     yield f"site {site['name']} ({', '.join(site['hosts']) or 'no hosts'}; {site['timezone']}{presets})"
-    for grain in load.GRAINS:
+    for grain in GRAINS:
         if tables := [name for name, one in site["tables"].items() if one == grain]:
             yield f"  tables by {grain}: {', '.join(tables)}"
     yield from route_lines(site)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from schemas import load
-from schemas.load import GRAINS
 from schemas.policy import Policy
 from schemas.routes import Kind, is_literal, parts, segments
 from schemas.site import Site
+from schemas.tables import GRAINS, trends
 from transforms.declared import Declared
 from transforms.segments import template_segments
 
@@ -288,4 +287,4 @@ def _values(kind: Kind) -> tuple[str, ...]:
 def concerned(change: Change) -> tuple[str, ...]:
     """Tables that a change of routes, parameters or words shows up in."""
     column = change.key.partition("words.")[2] or "route"
-    return tuple(table.name for table in load.trends().tables if column in [key.column for key in table.keys])
+    return tuple(table.name for table in trends().tables if column in [key.column for key in table.keys])

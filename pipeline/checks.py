@@ -17,6 +17,7 @@ from schemas import load
 from schemas.lineage import holdings, refuse_links
 from schemas.load import DeclarationError
 from schemas.profiles import profiles
+from schemas.tables import trends
 from schemas.trouble import Trouble
 
 HELD, FAILED, MISSING = "held", "FAILED", "missing"
@@ -69,7 +70,7 @@ def columns(records: Records) -> Checked:
     declared = {
         (FOLDERS[name], t.name): [*t.key_names, "hits", "visitors", *t.measures]
         for name, profile in profiles().items()
-        for t in profile.trends(load.trends()).tables
+        for t in profile.trends(trends()).tables
     }
     faults = [
         f"{part.place}: other columns than are declared"
@@ -154,10 +155,10 @@ def policies(records: Records) -> Checked:
 def lineage(records: Records) -> Checked:
     """No type, table or file holds network-derived beside identity columns."""
     try:
-        refuse_links(load.fields(), load.trends())
+        refuse_links(load.fields(), trends())
     except DeclarationError as error:
         return FAILED, str(error)
-    number = len(list(holdings(load.fields(), load.trends())))
+    number = len(list(holdings(load.fields(), trends())))
     return HELD, f"{number} types, tallies and files, with {len(load.fields().given)} columns of known lineage"
 
 

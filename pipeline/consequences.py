@@ -9,9 +9,9 @@ from pipeline.changes import HIDES, REVEALS, Change, concerned
 from pipeline.checks import rows
 from pipeline.entry import FOLDERS
 from pipeline.records import Records
-from schemas import load
 from schemas.policy import Policy
 from schemas.site import Site
+from schemas.tables import trends
 from transforms.treatments import route as treatment
 
 OTHER = "(other)"
@@ -38,7 +38,7 @@ class Consequence(NamedTuple):
 
 def published(records: Records) -> tuple[Row, ...]:
     """All rows of the release. Raises Trouble E405 for a file that cannot be read."""
-    names = {table.name: table.key_names for table in load.trends().tables}
+    names = {table.name: table.key_names for table in trends().tables}
     found = []
     for part in records.of(FOLDERS["internal"]):
         table, site = part.path.split("/")[0], part.path.split("/")[1].removeprefix("site=")

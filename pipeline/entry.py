@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from schemas.load import GRAINS
 from schemas.noise import Noise, noise_from
+from schemas.tables import GRAINS
 from transforms.periods import as_day, span
 
 FOLDERS = {"internal": "release", "partner": "release-partner", "dp": "release-dp"}  # where each profile publishes

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pipeline.entry import FOLDERS, Provenance
 from pipeline.sink import PREVIEW
-from schemas.load import Fields, Format, Trends
+from schemas.load import Fields, Format
 from schemas.policy import Policy
 from schemas.stages import Range
+from schemas.tables import Trends
 from transforms.forgotten import Forgotten
 from transforms.guard import Terms
 

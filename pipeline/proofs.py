@@ -12,6 +12,7 @@ from schemas import load
 from schemas.commitments import PROOFS, Commitment
 from schemas.denied import denied
 from schemas.lineage import classes, columns_of
+from schemas.tables import trends
 from schemas.trouble import Trouble
 
 AS_DECLARED = "as declared in this version"
@@ -61,7 +62,7 @@ def _geography(names: tuple[str, ...], _: Records) -> Iterator[Evidence]:
         for column in one.gives
         if "network" not in classes(fields, column)
     }
-    told = [(t.name, column) for t in load.trends().tables for column in columns_of(t) if column in of_network]
+    told = [(t.name, column) for t in trends().tables for column in columns_of(t) if column in of_network]
     finer = [f"the table {table} tells {column}" for table, column in told if column not in names]
     yield Evidence("geography", ", ".join(names), *judged(finer, f"all that tables tell of an address, {AS_DECLARED}"))
 
@@ -70,7 +71,7 @@ def _apart(commitment: Commitment) -> Evidence:
     one, other = commitment.apart
     crossed = [
         f"the table {table.name} has both"
-        for table in load.trends().tables
+        for table in trends().tables
         if set(columns_of(table)) & set(one) and set(columns_of(table)) & set(other)
     ]
     said = f"in no table together, {AS_DECLARED}"

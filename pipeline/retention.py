@@ -26,9 +26,9 @@ from pipeline.options import Wanted
 from pipeline.rewrite import is_open, real, sweep
 from pipeline.run import assignment
 from pipeline.source import Input, digest, find
-from schemas import load
 from schemas.policy import Policy
 from schemas.profiles import profiles
+from schemas.tables import trends
 from schemas.trouble import Trouble, only_codes
 from transforms.forgotten import FOLDER, files_of, read_key
 from transforms.kernels import calls
@@ -145,7 +145,7 @@ def why_kept(file: Path, dated: Dated, policy: Policy, ledger: Ledger, unpublish
         return ""
     used = {entry.profile for entry in ledger.entries if entry.periods}
     for profile in used:
-        tables = [table.name for table in profiles()[profile].trends(load.trends()).tables]
+        tables = [table.name for table in profiles()[profile].trends(trends()).tables]
         grains = {site.name: dict.fromkeys(tables, "") for site in policy.all_sites}
         if not ledger.settled(profile, dated.days, grains):
             return "not published in full: run first, with --partial if need be, or give --unpublished"

@@ -31,6 +31,7 @@ from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
 from schemas.profiles import profiles, together
+from schemas.tables import trends
 from schemas.trouble import Trouble, from_text
 from transforms.forgotten import Forgotten
 from transforms.geography import Countries
@@ -131,7 +132,7 @@ def prepare(
         committed=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
         policy=policy,
         fields=load.fields(),
-        trends=together(names, load.trends()),
+        trends=together(names, trends()),
         forced_site=wanted.site,
         geo_db=str(countries.path),
         max_reject_rate=wanted.max_reject_rate,
@@ -164,7 +165,7 @@ def terms_of(
     covered, decided = ledger.covered(name), ledger.decided(name)
     calendar = Calendar(now, covered, *edges, wanted.partial, wanted.preview, decided)
     k = max(policy.k, profile.k)
-    return Terms(name, profile.trends(load.trends()), k, profile.rounded, calendar, profile.noise)
+    return Terms(name, profile.trends(trends()), k, profile.rounded, calendar, profile.noise)
 
 
 def assignment(wanted: Wanted, policy: Policy) -> str:

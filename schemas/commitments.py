@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from schemas.load import Fields, Trends, entries, expect, fields, only_keys, shipped, trends
+from schemas.load import Fields, entries, expect, fields, only_keys, shipped
+from schemas.tables import Trends, trends
 
 PROOFS = ("tables", "dropped", "denied", "geography", "apart", "checks", "commands", "attacks", "tests")
 """Kinds of proof, in the order in which they are shown."""

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schemas.load import Table
+    from schemas.tables import Table
 
 CLASS = "agent_class"  # held in every table, so that each of its values is a world of its own
 

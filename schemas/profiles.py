@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from schemas.load import Trends, entries, expect, only_keys, shipped, subtable, trends
+from schemas.load import entries, expect, only_keys, shipped, subtable
 from schemas.noise import Bounds, read_bounds
+from schemas.tables import Trends, trends
 
 HOUSE = "internal"
 NAMES = (HOUSE, "partner", "dp")  # in this order, whatever the order they are asked for in

@@ -11,8 +11,9 @@ from typing import Any
 from schemas import families
 from schemas.denied import denied
 from schemas.endpoints import Endpoint, read_endpoints
-from schemas.load import GRAINS, DeclarationError, entries, expect, only_keys, shipped, subtable, trends
+from schemas.load import DeclarationError, entries, expect, only_keys, shipped, subtable
 from schemas.routes import Kind, Route, is_literal, merged, read_kind, read_routes, shape
+from schemas.tables import GRAINS, trends
 
 SITE_NAME = re.compile(r"[a-z0-9-]+")
 WORDED = ("affiliate", "link", "licence_source", "feature")

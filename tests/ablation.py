@@ -30,14 +30,14 @@ from audit.run import SUCCEEDED, case_of, run  # noqa: E402
 from pipeline import flow, job  # noqa: E402
 from pipeline.options import Wanted  # noqa: E402
 from pipeline.run import run as crowdlog  # noqa: E402
-from schemas import load  # noqa: E402
+from schemas.tables import trends  # noqa: E402
 from transforms.tally import Tally  # noqa: E402
 
 PAGE = ROOT / "docs" / "audit.md"
 BEGIN, END = "<!-- made by `make ablation` -->\n", "<!-- end -->\n"
 NOW = 1_796_083_200  # 2026-12-01
 POLICY = '[[site]]\nname = "shop"\nhosts = ["shop.example"]\n'
-BY_WEEK = "tables = { " + ", ".join(f"{one.name} = {{ grain = 'week' }}" for one in load.trends().tables) + " }\n"
+BY_WEEK = "tables = { " + ", ".join(f"{one.name} = {{ grain = 'week' }}" for one in trends().tables) + " }\n"
 KEYED_HASHES = 100_000  # of A1, whose millions take most of the time of an audit
 
 

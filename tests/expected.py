@@ -23,6 +23,7 @@ from pipeline.run import run  # noqa: E402
 from pipeline.source import Read, find, plan  # noqa: E402
 from schemas import load  # noqa: E402
 from schemas.policy import read_policy  # noqa: E402
+from schemas.tables import trends  # noqa: E402
 from transforms.anonymise import Bench  # noqa: E402
 from transforms.geography import Countries  # noqa: E402
 from transforms.parse import Parse  # noqa: E402
@@ -103,7 +104,7 @@ def of_run(name: str, folder: Path) -> Mapping[str, str]:
 
 def rows(release: Path) -> Iterator[str]:
     """All rows of all tables as text."""
-    for table in load.trends().tables:
+    for table in trends().tables:
         folder = release / table.name
         if folder.exists() or table.name not in ABOUT_EVENTS:
             yield f"# {table.name}\n"

@@ -17,8 +17,8 @@ from audit.bounds import REST, Bounds, bounds_of
 from audit.bounds import Cells as Audited
 from audit.case import Part
 from schemas import families, load
-from schemas.load import Table
 from schemas.policy import make_policy
+from schemas.tables import Table, read_trends, trends
 from transforms.guard.bounds import Rooms
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share
@@ -74,7 +74,7 @@ def cells_of(table: Table, events: list[Event]) -> Cells:
 
 def guarded(events: list[Event], k: int = K, *, folds: bool = True, only: Iterable[str] = ()) -> dict[str, Climb]:
     """The rows of all tables of one period, as the guard makes them; without `folds` nothing is compared at last."""
-    tables = load.trends().tables
+    tables = trends().tables
     closure = Closure(tables, {table.name: "day" for table in tables}, k)
     climbs: dict[str, Climb] = {}
     for table in closure.order:
@@ -252,15 +252,15 @@ def test_what_a_narrower_table_lacks_is_nobody_or_a_crowd() -> None:
 
 def test_network_that_is_elsewhere_too_counts_once() -> None:
     """Neighbourhoods behind a difference are those with hits left, whatever they have elsewhere."""
-    whole = cells_of(load.trends()["pages"], [event("200", "/", "human", n) for n in (1, 1, 12, 23)])
-    part = cells_of(load.trends()["pages"], [event("200", "/", "human", n) for n in (1, 12)])
+    whole = cells_of(trends()["pages"], [event("200", "/", "human", n) for n in (1, 1, 12, 23)])
+    part = cells_of(trends()["pages"], [event("200", "/", "human", n) for n in (1, 12)])
     every = np.array([0])
     assert whole.crowd.beyond(every, [(part.crowd, every)]) == 2
 
 
 def test_tables_numbered_apart_are_refused() -> None:
     """Where networks of two tables have numbers of their own nothing can be subtracted: that stops the run."""
-    whole = cells_of(load.trends()["pages"], [event("200", "/", "human", 1)])
+    whole = cells_of(trends()["pages"], [event("200", "/", "human", 1)])
     (share,) = whole.crowd.shares
     apart = Crowd([Share(share.row, share.offsets, share.networks, share.neighbourhood.copy(), share.hits)])
     with pytest.raises(ValueError, match="numbered apart"):
@@ -279,7 +279,7 @@ def test_bounds_are_those_of_the_tighter_room(free: int, width: int) -> None:
 
 def days_of(events: list[list[Event]]) -> list[Climb]:
     """`sites` of several days, the networks of all in one crowd as they are in a run."""
-    tables = load.trends()
+    tables = trends()
     whole = cells_of(
         tables["sites"], [{**one, "agent_class": f"{day}"} for day, seen in enumerate(events) for one in seen]
     )
@@ -298,17 +298,15 @@ def test_week_does_not_tell_what_a_day_withheld(weak: int, rows: int) -> None:
     days.append([event("200", "/x", "human", 10 * n) for n in range(weak)] or days[0])
     week = guarded([*days[0], *days[1], *days[2], *(event("200", "/x", "human", 10 * n) for n in range(6))])["pages"]
     days[1] += [event("200", "/x", "human", 10 * n) for n in range(6)]
-    Closure(load.trends().tables, {table.name: "day" for table in load.trends().tables}, K).over_spans(
-        week, days_of(days)
-    )
+    Closure(trends().tables, {table.name: "day" for table in trends().tables}, K).over_spans(week, days_of(days))
     assert len(week.rows) == rows
 
 
 def test_tables_of_two_grains_share_no_key() -> None:
     """Errors by day and pages by week are not compared: errors do without routes then."""
-    tables = load.trends().tables
+    tables = trends().tables
     closure = Closure(tables, {table.name: "week" if table.name == "pages" else "day" for table in tables}, K)
-    labels, held = closure.start(load.trends()["errors"], [("404", "/a", "human")], {})
+    labels, held = closure.start(trends()["errors"], [("404", "/a", "human")], {})
     assert (labels[0][1:], "route" in held) == (("(other)", "human"), True)
 
 
@@ -382,7 +380,7 @@ def other(**entry: Any) -> dict[str, Any]:
 def test_isolating_tables_are_refused(entry: dict[str, Any]) -> None:
     """Two tables that could be subtracted in a way that nobody checks stop the run before it begins."""
     with pytest.raises(load.DeclarationError):
-        load.read_trends({"table": [ONE, entry]}, load.fields(), "trends.toml")
+        read_trends({"table": [ONE, entry]}, load.fields(), "trends.toml")
 
 
 @pytest.mark.parametrize(
@@ -396,12 +394,12 @@ def test_isolating_tables_are_refused(entry: dict[str, Any]) -> None:
 )
 def test_tables_that_can_be_checked_are_taken(entry: dict[str, Any]) -> None:
     """What can be checked, or never counts the same event, is a family."""
-    assert len(load.read_trends({"table": [ONE, entry]}, load.fields(), "trends.toml").tables) == 2
+    assert len(read_trends({"table": [ONE, entry]}, load.fields(), "trends.toml").tables) == 2
 
 
 def test_links_of_the_shipped_tables() -> None:
     """What can be subtracted from what, as one reads it in trends.toml."""
-    found = {(link.fine, link.coarse, link.column, link.nests) for link in families.links(load.trends().tables)}
+    found = {(link.fine, link.coarse, link.column, link.nests) for link in families.links(trends().tables)}
     assert found == {
         ("errors", "statuses", "status", True), ("errors", "pages", "route", False), ("latency", "traffic", "hour", False)
     }  # fmt: skip

@@ -26,6 +26,7 @@ from schemas import load
 from schemas.commitments import Commitment, commitments, read_commitments
 from schemas.load import DeclarationError
 from schemas.profiles import profiles
+from schemas.tables import read_trends, trends
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
@@ -360,9 +361,10 @@ def test_lost_record_proves_nothing(release: Path) -> None:
 def planted_trends(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
     """The shipped tables and one more."""
     data = {"table": [{"name": "planted", "keys": list(keys), "climb": []}]}
-    (table,) = load.read_trends(data, load.fields(), "test").tables
-    shipped = load.trends()
-    monkeypatch.setattr(load, "trends", lambda: replace(shipped, tables=(*shipped.tables, table)))
+    (table,) = read_trends(data, load.fields(), "test").tables
+    shipped = trends()
+    for module in (checks, proofs):
+        monkeypatch.setattr(module, "trends", lambda: replace(shipped, tables=(*shipped.tables, table)))
 
 
 def test_browsers_beside_pages_make_it_unmet(
@@ -561,7 +563,7 @@ GOOD = {"id": "C1", "policies": ["a"], "flow": "b", "promise": "c", "attacks": [
 def declared(**changes: Any) -> tuple[Commitment, ...]:
     """One commitment with some keys changed; None takes one away."""
     entry = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
-    return read_commitments({"commitment": [entry]}, load.fields(), load.trends(), "x.toml")
+    return read_commitments({"commitment": [entry]}, load.fields(), trends(), "x.toml")
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -594,4 +596,4 @@ def test_wrong_commitment_is_refused(changes: dict[str, Any], expected: str) -> 
 def test_commitment_is_declared_once() -> None:
     """Two of one id are refused."""
     with pytest.raises(DeclarationError, match="'C1' is declared"):
-        read_commitments({"commitment": [GOOD, GOOD]}, load.fields(), load.trends(), "x.toml")
+        read_commitments({"commitment": [GOOD, GOOD]}, load.fields(), trends(), "x.toml")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.load import Key, Table, Trends
 from schemas.stages import Accounts, PseudonymousEvents
+from schemas.tables import Key, Table, Trends
 from transforms import partials
 from transforms.counter import Counter
 from transforms.distinct import Words, nullable

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from test_guard import Hits, cells_of, crowd, rows_of
 
 from schemas import load
-from schemas.load import DeclarationError, Key, Table
+from schemas.load import DeclarationError
+from schemas.tables import Key, Table, read_trends, trends
 from transforms.guard.diversity import diversify
 from transforms.guard.generalise import Climb, generalise
 from transforms.guard.hierarchies import OTHER, ancestors
@@ -155,9 +156,9 @@ def declared(**more: Any) -> dict[str, Any]:
 
 def test_licence_status_is_declared() -> None:
     """The shipped tables declare the one column that says how somebody stands with the shop."""
-    shown = {(table.name, name) for table in load.trends().tables for name in table.sensitive}
+    shown = {(table.name, name) for table in trends().tables for name in table.sensitive}
     assert shown == {("licences", "status")}
-    assert load.read_trends(declared(), load.fields(), "x")["licences"].sensitive == ("status",)
+    assert read_trends(declared(), load.fields(), "x")["licences"].sensitive == ("status",)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_licence_status_is_declared() -> None:
 def test_what_cannot_be_kept_is_refused(more: dict[str, Any], said: str) -> None:
     """A sensitive key that is no key, cannot climb, or is of a table that counts an event twice stops the run."""
     with pytest.raises(DeclarationError, match=said):
-        load.read_trends(declared(**more), load.fields(), "x")
+        read_trends(declared(**more), load.fields(), "x")
 
 
 def test_sensitive_here_is_sensitive_there() -> None:
@@ -182,5 +183,5 @@ def test_sensitive_here_is_sensitive_there() -> None:
     one = {"name": "outcomes", "keys": [{"name": "outcome", "column": "licence_status"}], "climb": ["outcome"],
            "humans": False, "software": True}  # fmt: skip
     with pytest.raises(DeclarationError, match="which another table says"):
-        load.read_trends({"table": [*data["table"], one]}, load.fields(), "x")
-    load.read_trends({"table": [*data["table"], {**one, "sensitive": ["outcome"]}]}, load.fields(), "x")
+        read_trends({"table": [*data["table"], one]}, load.fields(), "x")
+    read_trends({"table": [*data["table"], {**one, "sensitive": ["outcome"]}]}, load.fields(), "x")

@@ -9,13 +9,13 @@ import opendp.prelude as dp
 import pytest
 from scipy.stats import beta, binom
 
-from schemas import load
 from schemas.noise import Bounds, Cost, Dp, shares, total
 from schemas.profiles import profiles
+from schemas.tables import trends
 from transforms.guard.bounded import Bounded
 from transforms.guard.noise import Noisy, library
 
-COUNTRIES = next(table for table in load.trends().tables if table.name == "countries")
+COUNTRIES = next(table for table in trends().tables if table.name == "countries")
 K = 10
 NEVER = 1e-10  # probability of a test that fails although all is well, each
 DECLARED = profiles()["dp"].noise

@@ -14,10 +14,10 @@ import pytest
 from dp_logs import ROOT, command
 
 from pipeline.cli import main
-from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import make_policy
 from schemas.profiles import read_profiles
+from schemas.tables import trends
 from transforms.guard import noise
 
 
@@ -87,7 +87,7 @@ def test_wrong_bounds_are_refused(noise: dict[str, Any], said: str) -> None:
     """The message names the profile and the table."""
     data = {"internal": {"k": 5, "rounded": 1}, "partner": {"k": 50, "rounded": 10, "tables": ["sites"]}}
     with pytest.raises(DeclarationError, match=re.escape(said)):
-        read_profiles({"profile": {**data, "dp": {"k": 10, "rounded": 1, "noise": noise}}}, load.trends(), "x.toml")
+        read_profiles({"profile": {**data, "dp": {"k": 10, "rounded": 1, "noise": noise}}}, trends(), "x.toml")
 
 
 def test_noise_of_another_profile_is_refused() -> None:
@@ -95,13 +95,13 @@ def test_noise_of_another_profile_is_refused() -> None:
     noisy = {"k": 10, "rounded": 1, "noise": {"sites": {"cells": 1, "hits": 1, "weight": 1}}}
     with pytest.raises(DeclarationError, match="a site has one budget"):
         read_profiles(
-            {"profile": {"internal": {"k": 5, "rounded": 1}, "partner": noisy, "dp": noisy}}, load.trends(), "x.toml"
+            {"profile": {"internal": {"k": 5, "rounded": 1}, "partner": noisy, "dp": noisy}}, trends(), "x.toml"
         )
 
 
 def test_sensitive_key_is_refused() -> None:
     """Bounded cells are not merged until a sensitive key has two values: a table that needs it has no noise."""
-    tables = (replace(one, sensitive=("country",)) if one.name == "countries" else one for one in load.trends().tables)
-    known = replace(load.trends(), tables=tuple(tables))
+    tables = (replace(one, sensitive=("country",)) if one.name == "countries" else one for one in trends().tables)
+    known = replace(trends(), tables=tuple(tables))
     with pytest.raises(DeclarationError, match=r"noise is 'countries', expected a table without .* sensitive keys"):
         read_profiles(tomllib.loads((ROOT / "schemas" / "profiles.toml").read_text()), known, "x.toml")

@@ -22,7 +22,8 @@ from pipeline.run import execute, prepare
 from pipeline.source import find
 from schemas import load
 from schemas.lineage import Holding, classes, holdings, lineage, refuse_link, refuse_links
-from schemas.load import DeclarationError, Fields, Trends
+from schemas.load import DeclarationError, Fields
+from schemas.tables import Trends, read_trends, trends
 from schemas.trouble import Trouble
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ def changed(*changes: tuple[str, str]) -> Fields:
 
 def with_table(fields: Fields, **entry: Any) -> Trends:
     """One table alone, of the name `planted`."""
-    return load.read_trends({"table": [{"name": "planted", "climb": [], **entry}]}, fields, "trends.toml")
+    return read_trends({"table": [{"name": "planted", "climb": [], **entry}]}, fields, "trends.toml")
 
 
 def refused(fields: Fields, trends: Trends, what: str) -> str:
@@ -59,19 +60,19 @@ def refused(fields: Fields, trends: Trends, what: str) -> str:
 
 def test_shipped_declarations_pass() -> None:
     """As shipped nothing holds both; no published column is network or identity, and each has one class."""
-    fields, trends = load.fields(), load.trends()
-    refuse_links(fields, trends)
+    fields, shipped = load.fields(), trends()
+    refuse_links(fields, shipped)
     assert all(len(classes(fields, column)) == 1 for column in fields.given)
-    published = {key.column for table in trends.tables for key in table.keys} | {"bytes"}
+    published = {key.column for table in shipped.tables for key in table.keys} | {"bytes"}
     assert {kind for column in published for kind in classes(fields, column)} <= {"quasi", "safe"}
     assert classes(fields, "network") == {"network"}
 
 
 def test_every_type_table_and_file_is_looked_at() -> None:
     """PseudonymousEvents, and the tally and the file of every table."""
-    whats = [one.what for one in holdings(load.fields(), load.trends())]
+    whats = [one.what for one in holdings(load.fields(), trends())]
     assert whats[0] == "the type PseudonymousEvents"
-    assert len(whats) == 1 + 2 * len(load.trends().tables)
+    assert len(whats) == 1 + 2 * len(trends().tables)
 
 
 def test_scrubbed_events_are_looked_at_whole() -> None:
@@ -83,7 +84,7 @@ def test_scrubbed_events_are_looked_at_whole() -> None:
 def test_planted_type_is_refused_with_its_lineage() -> None:
     """A treatment that gives the user puts it beside the network in PseudonymousEvents: both lineages are told."""
     with pytest.raises(DeclarationError) as error:
-        refuse_links(changed(WHO), load.trends())
+        refuse_links(changed(WHO), trends())
     said = str(error.value)
     assert "the type PseudonymousEvents would hold network-derived 'network'" in said
     assert "client (network), forwarded (network), visitor (network), country (quasi) beside identity" in said
@@ -117,7 +118,7 @@ def test_column_of_both_is_refused() -> None:
     both = ('[treatment.mark]\ntakes = ["agent",', '[treatment.mark]\ntakes = ["client", "agent",')
     fields = changed(both, ('class = { agent_mark = "quasi" }\n', ""))
     with pytest.raises(DeclarationError, match="agent_mark' \\(network and identity and quasi\\)"):
-        refuse_links(fields, load.trends())
+        refuse_links(fields, trends())
 
 
 def test_class_is_not_lowered_without_a_reason() -> None:
@@ -128,13 +129,13 @@ def test_class_is_not_lowered_without_a_reason() -> None:
         if line.startswith('lowered = "declared')
     )
     with pytest.raises(DeclarationError, match=r"treatment\.route\.class\.route is 'quasi', expected identity"):
-        refuse_links(changed((reason + "\n", "")), load.trends())
+        refuse_links(changed((reason + "\n", "")), trends())
 
 
 def test_network_is_always_network() -> None:
     """No reason makes the key that visitors are counted by anything else."""
     with pytest.raises(DeclarationError, match="'network'"):
-        refuse_links(changed(('class = { network = "network"', 'class = { network = "safe"')), load.trends())
+        refuse_links(changed(('class = { network = "network"', 'class = { network = "safe"')), trends())
 
 
 @pytest.mark.parametrize(

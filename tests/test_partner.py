@@ -25,10 +25,10 @@ from pipeline.cli import main
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted
 from pipeline.run import run
-from schemas import load
 from schemas.load import DeclarationError
 from schemas.profiles import profiles, read_profiles
 from schemas.stages import Released
+from schemas.tables import trends
 from transforms.guard.release import SiteRelease
 from transforms.guard.rounding import rounded
 
@@ -266,13 +266,13 @@ NOISY = {"k": 10, "rounded": 1, "noise": {"sites": {"cells": 1, "hits": 1, "weig
 def declared(**changes: Any) -> Any:
     """All profiles, the partner's with some keys changed."""
     data = {"profile": {"internal": INTERNAL, "partner": {**PARTNER, **changes}, "dp": NOISY}}
-    return read_profiles(data, load.trends(), "x.toml")
+    return read_profiles(data, trends(), "x.toml")
 
 
 def test_shipped_profiles() -> None:
     """The house's has all tables and exact numbers; the partner's is what the privacy rules ask for."""
     house, partner = profiles()["internal"], profiles()["partner"]
-    assert (house.k, house.rounded, house.trends(load.trends())) == (5, 1, load.trends())
+    assert (house.k, house.rounded, house.trends(trends())) == (5, 1, trends())
     assert (partner.k, partner.rounded, set(partner.tables)) == (50, 10, FOR_PARTNERS)
 
 
@@ -300,4 +300,4 @@ def test_wrong_profile_is_refused(changes: dict[str, Any], expected: str) -> Non
 def test_all_profiles_are_declared() -> None:
     """One alone is refused."""
     with pytest.raises(DeclarationError, match="internal, partner, dp"):
-        read_profiles({"profile": {"partner": PARTNER}}, load.trends(), "x.toml")
+        read_profiles({"profile": {"partner": PARTNER}}, trends(), "x.toml")

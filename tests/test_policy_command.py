@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
-from schemas.load import trends
+from schemas.tables import trends
 
 POLICY = """
 k = 20

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.load import Table, Trends
 from schemas.policy import Site
 from schemas.stages import PseudonymousEvents
+from schemas.tables import Table, Trends
 from transforms import partials
 from transforms.distinct import codes_of
 from transforms.kernels.cells import Cells

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schemas.load import Trends
 from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
+from schemas.tables import Trends
 from transforms import accounts as accounting
 from transforms.counter import Counter
 from transforms.keys import KeyReference, Seal

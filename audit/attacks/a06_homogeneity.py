@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from audit.case import MEASURES, Case, Evidence, Tried
-from schemas import load
+from schemas.tables import trends
 
 ID = "A6"
 TITLE = "homogeneity"
@@ -18,7 +18,7 @@ def attack(case: Case) -> Tried:
 
     Sensitive are the keys that trends.toml declares so, and those that were named (`--sensitive`).
     """
-    sensitive = {(table.name, key) for table in load.trends().tables for key in table.sensitive}
+    sensitive = {(table.name, key) for table in trends().tables for key in table.sensitive}
     sensitive |= {(table, key) for table, _, key in (one.partition(".") for one in case.sensitive)}
     evidence, groups, tables = [], 0, set()
     for part in case.parts:

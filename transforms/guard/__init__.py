@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
-from schemas.load import Trends
 from schemas.policy import Policy, Site
 from schemas.stages import Accounts
+from schemas.tables import Trends
 from schemas.trouble import only_codes
 from transforms.guard import bounded
 from transforms.guard.bounded import BoundingGuard

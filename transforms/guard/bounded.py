@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.load import Trends
 from schemas.noise import Bounds
 from schemas.policy import Site
 from schemas.stages import Accounts
+from schemas.tables import Trends
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Label
 from transforms.guard.release import SiteGuard, SiteRelease

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.load import Table
 from schemas.policy import Site
+from schemas.tables import Table
 from transforms.guard.crowd import Crowd
 from transforms.guard.hierarchies import OTHER, ancestors
 from transforms.guard.roaming import Roaming

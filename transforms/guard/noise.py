@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.load import Table
 from schemas.noise import UNIT, Bounds, Cost, Mechanism, Noise
 from schemas.stages import Released
+from schemas.tables import Table
 from schemas.trouble import Trouble
 from transforms.guard.bounded import Bounded
 

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.load import GRAINS, Table, Trends
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
+from schemas.tables import GRAINS, Table, Trends
 from transforms import partials
 from transforms.counter import measures_of
 from transforms.guard.closure import Closure

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.load import Table
 from schemas.policy import Site
+from schemas.tables import Table
 from transforms.kernels.group import NO_VALUE, keep_least
 from transforms.partials import AGENTS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.load import Trends
 from schemas.noise import Bounds
 from schemas.stages import Accounts
+from schemas.tables import Trends
 
 
 @dataclass(frozen=True)

@@ -381,6 +381,7 @@ def warm() -> None:
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     order, bounds = group.order_by(ids, 1)
     lists.union(order, bounds, *lists.collect(ids, ids, 1, 1), ids, 1)
+    lists.collect(ids, ids, lists.FEW + 1, 1)
     group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))

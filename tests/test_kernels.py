@@ -337,7 +337,7 @@ def test_warm_leaves_nothing_to_compile() -> None:
         scan.scan, values.clf_times, values.iso_times, values.numbers, request.split_requests,
         request.select_parameters, encode.encode, encode.rehash, hash_groups.group, hash_groups.regroup,
         hash_groups.sum_by, hash_groups.place, cell_lists.collect, cell_lists.collect_few, cell_lists.union,
-        hash_groups.add_tokens, cell_counts.count, cell_counts.place,
+        hash_groups.add_tokens, cell_counts.arrange, cell_counts.count, cell_counts.place,
     ]  # fmt: skip
     calls.warm()
     warm = [len(kernel.signatures) for kernel in kernels]  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from schemas.tables import Key, Table, Trends
 from transforms import partials
 from transforms.counter import Counter
 from transforms.distinct import Words, nullable
-from transforms.kernels import cells, group, lists
+from transforms.kernels import bins, cells, group, lists
 from transforms.kernels.cells import Cells
 from transforms.kernels.group import NO_VALUE, Tokens
 from transforms.partials import AGENTS, KEYS, Partial
@@ -128,7 +128,7 @@ def expected(events: list[Event]) -> Said:
 @pytest.fixture(params=["compiled", "plain"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "plain":
-        for module in (group, lists, cells):
+        for module in (group, lists, cells, bins):
             monkeypatch.setattr(module, "compiled", lambda: False)
 
 
@@ -158,7 +158,7 @@ def test_counter_says_what_the_events_say(way: None, chunks: list[list[Event]]) 
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one chunk", "in two chunks"])
-def test_network_of_two_sites_is_refused(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_of_two_sites_is_refused(way: None, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that stands under two sites was not made for one: it must not be counted for the wrong one."""
     monkeypatch.setattr("test_counter.token", lambda event: b"n" * 16)
     words, counter = Words(), Counter(SITES, TRENDS, SHARES)

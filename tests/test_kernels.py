@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from schemas.stages import Accounts, Chunk
 from transforms.kernels import calls, compiled, group, lists, plain
+from transforms.kernels.cells import Cells
 from transforms.parsers.reader import PATTERNS
 
 needs_numba = pytest.mark.skipif(not compiled(), reason="numba is not installed, so that nothing is compiled")
@@ -211,6 +212,18 @@ def test_lists_say_who_was_seen_how_often(grouping: str, rows: list[tuple[int, i
     assert as_counts(found) == [Counter(n for c, n in rows if c == one and n >= 0) for one in range(5)]
 
 
+@pytest.mark.parametrize("cells", [5, 500], ids=["few cells", "many cells"])
+def test_lists_of_few_and_of_many_cells(grouping: str, cells: int) -> None:
+    """However the lists are collected, and where every pair is another one."""
+    draw = random.Random(2)
+    rows = [(draw.randrange(5), draw.randrange(-1, 40)) for _ in range(400)]
+    rows += [(c, n) for c in range(5) for n in range(40)]
+    for some in (rows, rows[-200:]):
+        cell, seen = np.array(some, np.int32).T
+        found = as_counts(lists.collect(cell, seen, cells, 40))
+        assert found == [Counter(n for c, n in some if c == one and n >= 0) for one in range(cells)]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.dictionaries(st.integers(0, 5), st.integers(1, 1 << 40)), max_size=8),
@@ -317,13 +330,14 @@ def test_ways_without_cache_or_compiler(environment: dict[str, str], expected: s
 @needs_numba
 def test_warm_leaves_nothing_to_compile() -> None:
     """After it a parse and a grouping compile no kernel: workers that start later only load."""
-    from transforms.kernels import cell_lists, encode, hash_groups, request, scan, values
+    from transforms.kernels import cell_counts, cell_lists, encode, hash_groups, request, scan, values
     from transforms.parsers.text import TextParser
 
     kernels = [
         scan.scan, values.clf_times, values.iso_times, values.numbers, request.split_requests,
         request.select_parameters, encode.encode, encode.rehash, hash_groups.group, hash_groups.regroup,
-        hash_groups.sum_by, hash_groups.place, cell_lists.collect, cell_lists.union,
+        hash_groups.sum_by, hash_groups.place, cell_lists.collect, cell_lists.collect_few, cell_lists.union,
+        hash_groups.add_tokens, cell_counts.arrange, cell_counts.count, cell_counts.place,
     ]  # fmt: skip
     calls.warm()
     warm = [len(kernel.signatures) for kernel in kernels]  # type: ignore[attr-defined]
@@ -336,4 +350,8 @@ def test_warm_leaves_nothing_to_compile() -> None:
     ids, _ = group.group(np.array([3, 3, 4], np.uint64))
     group.sum_by(ids, 2, np.ones(3, np.int64))
     group.order_by(ids, 2)
+    tokens = np.arange(4096, dtype=np.uint64).reshape(-1, 2)
+    group.Tokens().number(tokens)
+    many = np.arange(2048, dtype=np.int32)
+    Cells(3, 0, 0).add(many, np.stack([many] * 3), [2, 0, 1], np.zeros((0, 2048), np.int64), tokens[:, 0][:0].copy())
     assert [len(kernel.signatures) for kernel in kernels] == warm == [1] * len(kernels)  # type: ignore[attr-defined]

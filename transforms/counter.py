@@ -14,6 +14,7 @@ from schemas.stages import PseudonymousEvents
 from schemas.tables import Table, Trends
 from transforms import partials
 from transforms.distinct import codes_of
+from transforms.kernels.bins import arrange
 from transforms.kernels.cells import Cells
 from transforms.kernels.group import NO_VALUE, Tokens, order_by
 from transforms.kernels.lists import collect
@@ -45,7 +46,8 @@ class Counter:
     def __init__(self, sites: Sequence[Site], trends: Trends, shares: int) -> None:
         self.sites, self.shares, self.bins, self.size = sites, shares, len(sites) * shares, 0
         self._vocabulary, self._networks = Vocabulary(), Tokens()
-        self._home = np.zeros(0, np.int32)  # of each network: site * shares + share, -1 without an event
+        self._share = np.zeros(0, np.int32)  # of each network
+        self._home = np.zeros(0, np.int32)  # site * shares + share of each network, -1 without an event
         self._places = Cells(2, 0, 0)  # (site, first day of a period)
         self._tables = [Counted(number, table, trends) for number, table in enumerate(trends.tables)]
         self._grains = {table.name: tuple(site.grain(table.name) for site in sites) for table in trends.tables}
@@ -69,19 +71,12 @@ class Counter:
     def _rows(self, batch: pa.RecordBatch) -> Rows:
         """The rows of a chunk in the order of their bins; those without a network stand behind all bins."""
         numbers = self._networks.number(partials.as_wide(batch["network"].dictionary))
-        network = np.append(numbers, np.int32(-1))[codes_of(batch["network"])]
-        share = (self._networks.tokens[:, 0] % np.uint64(self.shares)).astype(np.int32)
-        bin_ = codes_of(batch["site"]) * np.int32(self.shares) + np.append(share, np.int32(0))[network]
-        bin_[network < 0] = self.bins
-        known, fresh = self._home, np.full(self._networks.count - len(self._home), -1, np.int32)
-        home = np.concatenate([known, fresh, np.array([self.bins], np.int32)])  # the last one is for -1
-        home[network] = bin_
-        moved = known[(known >= 0) & (known != home[: len(known)])]
-        if len(moved) or not np.array_equal(home[network], bin_):
-            raise ValueError("a network is of two sites, expected one: its hash is made for a site")
-        self._home = home[:-1]
-        order, bounds = order_by(bin_, self.bins + 1)
-        return Rows(batch, self._vocabulary, order, Behind(network[order], bounds[:-1]))
+        known, tokens = len(self._home), self._networks.tokens
+        self._home = np.append(self._home, np.full(len(tokens) - known, -1, np.int32))
+        self._share = np.append(self._share, (tokens[known:, 0] % np.uint64(self.shares)).astype(np.int32))
+        events = codes_of(batch["network"]), numbers, codes_of(batch["site"])
+        order, network, bounds = arrange(*events, self._share, self.shares, self._home, self.bins)
+        return Rows(batch, self._vocabulary, order, Behind(network, bounds))
 
     def _place(self, table: Table, rows: Rows) -> str:
         """The column with the place of each event: its site and the first day of its period, by the grain there."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels import cells, compiled, group, lists, plain, seed
+from transforms.kernels import bins, cells, compiled, group, lists, plain, seed
 
 SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
 PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
@@ -394,11 +394,13 @@ def warm() -> None:
     group.sum_by(ids, 1, np.zeros(1, np.int64))
     order, bounds = group.order_by(ids, 1)
     lists.union(order, bounds, *lists.collect(ids, ids, 1, 1), ids, 1)
+    lists.collect(ids, ids, lists.FEW + 1, 1)
     group.keep_least(np.zeros((1, 3), np.uint64), ids, np.zeros((1, 1), np.uint64))
     group.distinct_by(ids, np.array([0, 1]), ids, np.array([0, 1], np.int32), ids, ids)
     group.Index().number(np.zeros(1, np.uint64))
     group.Tokens().number(np.zeros((1, 2), np.uint64))
     many = np.arange(1 << 10, dtype=np.int32)  # so many cells that there is no room
+    bins.arrange(ids, ids, ids, ids, 1, ids.copy(), 1)
     cells.Cells(1, 1, 1).add(many, many.reshape(1, -1), [0], np.zeros((1, many.size), np.int64), many.astype(np.uint64))
     ipv4(pa.array([b"192.0.2.1"]))
     walk(np.frombuffer(bytes(6), np.uint8), 1, 24, 1, np.zeros(1, np.int64))

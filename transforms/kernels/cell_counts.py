@@ -98,3 +98,33 @@ def place(held: Words, factors: Words, table: Int32, known: int) -> None:
         while table[slot] >= 0:
             slot = (slot + U(1)) & mask
         table[slot] = cell
+
+
+@kernel
+def arrange(
+    codes: Int32, numbers: Int32, site: Int32, share: Int32, shares: int, home: Int32, network: Int32, at: Int64,
+    order: Int32, ordered: Int32,
+) -> bool:  # fmt: skip
+    """`bins.arrange`: a counting sort. `at` int64[bins + 2], all 0, has the ends of the bins afterwards; False for two sites."""
+    nowhere = at.size - 2
+    for r in range(codes.size):
+        if codes[r] < 0:
+            network[r] = -1
+            at[nowhere + 1] += 1
+            continue
+        n = numbers[codes[r]]
+        b = site[r] * shares + share[n]
+        if home[n] != b:
+            if home[n] >= 0:
+                return False
+            home[n] = b
+        network[r] = n
+        at[b + 1] += 1
+    for b in range(1, at.size):
+        at[b] += at[b - 1]
+    for r in range(codes.size):
+        n = network[r]
+        b = home[n] if n >= 0 else nowhere
+        order[at[b]], ordered[at[b]] = r, n
+        at[b] += 1
+    return True

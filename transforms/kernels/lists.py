@@ -16,6 +16,7 @@ from transforms.kernels.group import usable
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
+FEW = 4  # pairs of a cell and an id that there can be, for each row: where so few, they are counted in place
 Lists = tuple[Int32, Int32, NDArray[np.signedinteger]]  # offsets int32[cells + 1], seen int32[any], hits [any]
 
 
@@ -31,10 +32,12 @@ def collect(cell: Int32, seen: Int32, cells: int, ids: int) -> Lists:
         return _listed(found)
     from transforms.kernels import cell_lists
 
-    offsets, at = np.zeros(cells + 1, np.int32), np.zeros(cells + 1, np.int32)
-    out, hits, last, place = (np.empty(size, np.int32) for size in (cell.size, cell.size, ids, ids))
-    last.fill(-1)
-    cell_lists.collect(usable(cell, np.int32), usable(seen, np.int32), at, last, place, offsets, out, hits)
+    offsets, given = np.zeros(cells + 1, np.int32), (usable(cell, np.int32), usable(seen, np.int32))
+    out, hits = np.empty(cell.size + 1, np.int32), np.empty(cell.size + 1, np.int32)
+    if cells * ids <= FEW * cell.size:
+        cell_lists.collect_few(*given, ids, np.zeros(cells * ids, np.int32), offsets, out, hits)
+    else:
+        cell_lists.collect(*given, np.zeros(cells + 1, np.int32), np.full(ids, -1, np.int32), offsets, out, hits)
     return offsets, out[: offsets[-1]], hits[: offsets[-1]]
 
 
@@ -63,7 +66,7 @@ def union(
         np.empty(len(seen), np.int32),
         np.empty(len(seen), np.int64),
     )
-    last, place = np.full(distinct, -1, np.int32), np.empty(distinct, np.int32)
+    place = np.full(distinct, -1, np.int32)
     columns = (
         usable(rows, np.int32),
         usable(bounds, np.int64),
@@ -72,7 +75,7 @@ def union(
         usable(hits, np.int64),
         usable(ids, np.int32),
     )
-    cell_lists.union(*columns, last, place, new_offsets, new_seen, new_hits)
+    cell_lists.union(*columns, place, new_offsets, new_seen, new_hits)
     count = new_offsets[-1]
     return new_offsets, new_seen[:count], new_hits[:count]
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,13 +186,21 @@ class Read:
     ) -> None:
         self.chunk_bytes, self.progress = chunk_bytes, progress
         self.headed = {name: one for name, one in (formats or {}).items() if one.header}
+        self._buffers: list[Buffer] = []
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_buffers": []}
+
+    def release(self) -> None:
+        """Drop the buffers: the bundle is over."""
+        self._buffers = []
 
     def __call__(self, ranges: Iterator[Range]) -> Iterator[Chunk]:
         for range_ in ranges:
             with open_bytes(range_.path) as raw:
                 stream = Bounded(raw, range_, min(BLOCK, self.chunk_bytes))
                 format_, header = self.headed.get(range_.format), b""
-                for buffer, size, overlong in cut(stream.lines(), self.chunk_bytes):
+                for buffer, size, overlong in cut(stream.lines(), self.chunk_bytes, self._buffers):
                     accounts = Accounts(lines=overlong)
                     if overlong:
                         accounts.rejected["too_long"] = overlong
@@ -256,13 +265,16 @@ class Bounded:
             raise Trouble("E303", f"{self.range.path} is truncated or corrupt ({type(error).__name__})") from None
 
 
-def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int, int]]:
+def cut(
+    blocks: Iterator[bytes], chunk_bytes: int, made: list[Buffer] | None = None
+) -> Iterator[tuple[Buffer, int, int]]:
     """(padded buffer, size, lines that were too long) from blocks of bytes.
 
     A chunk ends with a newline, also where the file does not. A line of more than 64 KiB is left out and counted, so
-    that memory is bounded whatever a log holds.
+    that memory is bounded whatever a log holds. Buffers that were made are used again.
     """
-    buffer, size, overlong, skipping = room_for(chunk_bytes), 0, 0, False
+    made = [] if made is None else made
+    buffer, size, overlong, skipping = room_for(chunk_bytes, made), 0, 0, False
     for block in blocks:
         if skipping:
             newline = block.find(b"\n")
@@ -270,7 +282,7 @@ def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int
                 continue
             block, skipping = block[newline + 1 :], False
         if size + len(block) > len(buffer) - PADDING:
-            buffer = np.concatenate([buffer[:size], room_for(len(block))])
+            buffer = np.concatenate([buffer[:size], room_for(len(block), [])])
         buffer[size : size + len(block)] = np.frombuffer(block, np.uint8)
         size += len(block)
         if size < chunk_bytes:
@@ -280,7 +292,7 @@ def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int
         if whole:
             buffer[whole : whole + PADDING] = 0
             yield buffer, whole, overlong
-            buffer, size, overlong = room_for(chunk_bytes), 0, 0
+            buffer, size, overlong = room_for(chunk_bytes, made), 0, 0
         if len(rest) > LONGEST_LINE:
             overlong, skipping, rest = overlong + 1, True, rest[:0]
         buffer[: len(rest)] = rest
@@ -292,9 +304,16 @@ def cut(blocks: Iterator[bytes], chunk_bytes: int) -> Iterator[tuple[Buffer, int
         yield buffer, size, overlong
 
 
-def room_for(size: int) -> Buffer:
-    """An empty buffer for so many bytes and a block more."""
-    return np.empty(size + BLOCK + LONGEST_LINE + 2 * PADDING, np.uint8)
+def room_for(size: int, made: list[Buffer]) -> Buffer:
+    """A buffer for so many bytes and a block more: one of those that were made and are held by nobody any more, or a new one.
+
+    The pages of a new one cost more than filling it. Mostly there are two: a chunk is held until the next one is there.
+    """
+    for place in range(len(made)):
+        if sys.getrefcount(made[place]) == 2:  # that of the list, and that of the question
+            return made[place]
+    made.append(np.empty(size + BLOCK + LONGEST_LINE + 2 * PADDING, np.uint8))
+    return made[-1]
 
 
 def padded(lines: bytes | memoryview) -> tuple[Buffer, int]:

@@ -311,3 +311,20 @@ def test_gzip_of_the_standard_library_stands_in(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "isal", None)
     assert type(unpack.igzip_open(io.BytesIO(b""))) is gzip.GzipFile
     assert unpacked(gzip.compress(MEMBERS[0]), ".gz") == MEMBERS[0]
+
+
+def test_buffers_are_used_again_but_never_while_they_are_held(tmp_path: Path) -> None:
+    """Whoever keeps a chunk keeps its bytes; of those that are let go as they come, two buffers are enough."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"".join(b"line %06d of a log\n" % n for n in range(300_000)))
+    whole = Range(0, str(path), 0, path.stat().st_size, "x")
+    kept = list(Read(1 << 18)(iter([whole, whole])))
+    assert len(kept) > 20
+    assert b"".join(chunk.buffer[: chunk.size].tobytes() for chunk in kept) == 2 * path.read_bytes()
+    read, found = Read(1 << 18), []
+    for chunk in read(iter([whole, whole])):
+        found.append(chunk.buffer[: chunk.size].tobytes())
+    assert b"".join(found) == 2 * path.read_bytes()
+    assert len(read._buffers) == 2
+    read.release()
+    assert not read._buffers

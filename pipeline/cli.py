@@ -17,7 +17,6 @@ from typing import NoReturn
 
 from pipeline import apart, collector, spared
 from pipeline.arguments import parser
-from pipeline.forked import ForkServer
 from schemas.load import DeclarationError
 from schemas.trouble import Trouble
 
@@ -109,6 +108,8 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     check_run(options)
     private_memory()
     signal.signal(signal.SIGTERM, stop)
+    from pipeline.forked import ForkServer
+
     server = ForkServer(options.workers)
     server.start()  # before the imports of this process: it has as many
     from pipeline.digests import Digests

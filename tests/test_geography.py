@@ -300,6 +300,17 @@ def test_database_that_is_replaced_while_it_is_opened_is_refused(
         Countries(file)
 
 
+def test_database_is_checked_once_and_anew_when_it_changes(tree: Path, tmp_path: Path) -> None:
+    """A file that this process has looked at is opened at once; in the place of a good one a bad one is refused."""
+    file = tmp_path / "a.mmdb"
+    file.write_bytes(tree.read_bytes())
+    found = [Countries(file).lookup(packed("198.51.100.7")) for _ in range(2)]
+    file.write_bytes(written(tmp_path / "b.mmdb", {"198.51.100.0/24": "ZZ"}, 4, 24).read_bytes())
+    with pytest.raises(GeographyError, match="no country codes"):
+        Countries(file)
+    assert found == ["IT", "IT"]
+
+
 @needs_kernels
 @pytest.mark.parametrize("bits", RECORDS)
 @settings(deadline=None)

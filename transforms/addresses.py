@@ -211,9 +211,14 @@ def _digest(state: blake2b, message: bytes) -> bytes:
 
 def _digests(state: blake2b, quads: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
     """uint8[n, 8]: digests of the first `size` bytes of IPv4 addresses, tagged as a unit is."""
-    packed = quads.astype(">u4").tobytes()
-    found = b"".join([_digest(state, b"4" + packed[at : at + size]) for at in range(0, len(packed), 4)])
-    return np.frombuffer(found, np.uint8).reshape(-1, TOKEN_BYTES // 2)
+    packed, found = quads.astype(">u4").tobytes(), []
+    tagged = state.copy()
+    tagged.update(b"4")
+    for at in range(0, len(packed), 4):
+        one = tagged.copy()
+        one.update(packed[at : at + size])
+        found.append(one.digest())
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, TOKEN_BYTES // 2)
 
 
 class NetworkKey:

@@ -105,9 +105,8 @@ class Source:
             if self.batch[name].null_count:
                 ids, known = np.where(ids < 0, np.int32(size), ids), np.append(known, np.int32(-1))
             return Distinct(ids, np.full(len(known), site, np.int32), {name: known}, names)
-        ids, first = number(
-            (*((np.zeros(self.rows, np.int32),) if isinstance(site, int) else (site,)), *codes.values())
-        )
+        sited = () if isinstance(site, int) and codes else (np.broadcast_to(np.int32(site), self.rows),)
+        ids, first = number((*sited, *codes.values()))
         sites = np.full(len(first), site, np.int32) if isinstance(site, int) else site[first]
         return Distinct(ids, sites, {name: column[first] for name, column in codes.items()}, names)
 

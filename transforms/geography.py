@@ -87,6 +87,14 @@ def _code(record: Any) -> str:
     return "" if not isinstance(code, str) or code in _NO_CODE else code.upper()
 
 
+_checked: set[tuple[int, ...]] = set()  # files that this process has looked at
+
+
+def _identity(about: os.stat_result) -> tuple[int, ...]:
+    """What a file is known by, and changes with it."""
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
 class Countries:
     """An open country database. Reading is by memory map; pickles as its path and is opened again.
 
@@ -107,13 +115,15 @@ class Countries:
         self._known = continents()
         self._only_ipv4 = self._metadata.ip_version == 4
         self._ends: dict[int, str] = {}  # country by what addresses lead to
-        self._check()
+        if self._file not in _checked:  # a run opens it for itself, and again in each worker
+            self._check()
+            _checked.add(self._file)
 
     def _mapped(self, file: int) -> NDArray[np.uint8]:
         """The search tree of an open file, which must be the one that the reader has opened. Raises ValueError, OSError."""
-        mine, now = os.fstat(file), os.stat(self.path)
+        self._file, now = _identity(os.fstat(file)), _identity(os.stat(self.path))
         nodes, bits = self._metadata.node_count, self._metadata.record_size
-        if (mine.st_dev, mine.st_ino, mine.st_size) != (now.st_dev, now.st_ino, now.st_size) or bits not in _SIZES:
+        if self._file != now or bits not in _SIZES:
             raise ValueError
         tree = np.frombuffer(mmap.mmap(file, 0, access=mmap.ACCESS_READ), np.uint8)
         if nodes < 1 or tree.size < nodes * bits // 4:

@@ -27,6 +27,8 @@ class Treatment:
 
     def treat(self, micros: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[str]]:
         """(codes int32[n], vocabulary): each in the first bucket it is less than or equal to; -1 (null) below zero."""
+        if not micros.size or micros.max() < 0:  # a log without it
+            return np.full(micros.size, -1, np.int32), BUCKETS
         codes = np.searchsorted(_BOUNDS, micros, side="left").astype(np.int32)
         codes[micros < 0] = -1
         return codes, BUCKETS

@@ -33,6 +33,7 @@ def wide() -> dict[str, Any]:
         "unequal": part(lambda words, at, others, start: made.unequal(words, at, others, start)),
         "matches": part(lambda words, at, a, b: made.matches(words, at, a, b)),
         "matches3": part(lambda words, at, a, b, c: made.matches3(words, at, a, b, c)),
+        "below": part(lambda words, at, mark: made.below(words, at, mark)),
         "first": part(lambda bits: made.first(bits)),
         "ones": part(lambda bits: made.ones(bits)),
         "hashed": part(lambda words, at, size, seed: made.hashed(words, at, size, seed)),
@@ -57,6 +58,7 @@ def test_bytes_are_those_of_the_text(wide: dict[str, Any], text: bytes, at: int,
     assert wide["matches3"](there, at, each(a), each(98), each(7)) == sum(
         1 << k for k, c in enumerate(here) if c in (a, 98, 7)
     )
+    assert wide["below"](there, at, each(a)) == sum(1 << k for k, c in enumerate(here) if c < a)
     differ = [k for k in range(64) if here[k] != text[other + k]]
     bits = wide["unequal"](there, at, there, other)
     assert bits == sum(1 << k for k in differ)
@@ -115,7 +117,9 @@ def test_hashes_spread(wide: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("at", [-(2**63), -64, -1, SIZE - 7, SIZE, 2**63 - 1])
-@pytest.mark.parametrize("name", ["load", "store", "copy", "copied", "unequal", "matches", "matches3", "hashed"])
+@pytest.mark.parametrize(
+    "name", ["load", "store", "copy", "copied", "unequal", "matches", "matches3", "below", "hashed"]
+)
 def test_outside_is_an_error(wide: dict[str, Any], name: str, at: int) -> None:
     """In front of an array, behind it and over its end, whichever argument says so; and nothing is written."""
     there = words(bytes(range(SIZE)))
@@ -123,7 +127,7 @@ def test_outside_is_an_error(wide: dict[str, Any], name: str, at: int) -> None:
     given_ = {
         "load": (there, at), "store": (there, at, U(1)), "copy": (there, at, words(bytes(64)), 0),
         "copied": (there, 0, there, at), "unequal": (there, 0, there, at), "matches": (there, at, U(0), U(0)),
-        "matches3": (there, at, U(0), U(0), U(0)), "hashed": (there, at, 8, U(1)),
+        "matches3": (there, at, U(0), U(0), U(0)), "below": (there, at, U(0)), "hashed": (there, at, 8, U(1)),
     }[name]  # fmt: skip
     with pytest.raises(IndexError, match="out of bounds"):
         wide["copy" if name == "copied" else name](*given_)

@@ -1,9 +1,9 @@
 """What JSON lines have in common: all that stands between their values, remembered as a tree of literals.
 
 A program writes the keys of its lines in the same order each time. A line that says the same between its values as one
-that was walked is read by comparing that, eight bytes at a time, and finding the ends of the values alone: keys,
+that was walked is read by comparing that and finding the ends of the values alone: keys,
 nesting and repetitions are those of the walked line, so they need no second look. nodes int64[n, 6]: place of the literal
-in the arena (in words), its length, what follows it (BARE, STRING, END), slot of the value, first child, next sibling.
+in the arena (in bytes), its length, what follows it (BARE, STRING, END), slot of the value, first child, next sibling.
 Node 0 is the root.
 """
 
@@ -12,23 +12,13 @@ from __future__ import annotations
 from transforms.kernels.jit import part
 from transforms.kernels.json_pieces import BEGINS_BARE, bare_end, string_end
 from transforms.kernels.values import Ints, Spans
-from transforms.kernels.wide import load
-from transforms.kernels.words import Text, Words, head
+from transforms.kernels.wide import WIDTH
+from transforms.kernels.words import Text, Words, same
 
 BARE, STRING, END = 0, 1, 2
-NODES, WORDS = 1024, 8192  # room of the tree: more is not remembered
+NODES, WORDS = 1024, 8192  # room of the tree, with WIDTH bytes of padding: more is not remembered
 MOST = 8  # children of a node: so many literals are compared in one place at most
 _LF, _NULL = 10, 110
-
-
-@part
-def _stands(words: Words, i: int, arena: Words, at: int, length: int) -> bool:
-    """Whether the literal is at byte `i`: it holds no newline, so nothing behind one is compared for long."""
-    while length > 8:
-        if load(words, i) != arena[at]:
-            return False
-        i, at, length = i + 8, at + 1, length - 8
-    return bool(head(load(words, i), length) == arena[at])
 
 
 @part
@@ -43,7 +33,7 @@ def follow(
     while node > 0:
         n, kind, slot = nodes[node, 1], nodes[node, 2], nodes[node, 3]
         at = i + n
-        if not _stands(words, i, arena, nodes[node, 0], n) or (
+        if not same(words, i, n, arena, nodes[node, 0]) or (
             (kind == END and text[at] != _LF) or (kind == BARE and not BEGINS_BARE[text[at]])
         ):
             node = nodes[node, 5]
@@ -83,21 +73,20 @@ def _child(text: Text, i: int, n: int, node: int, kind: int, slot: int, nodes: I
     last, child, siblings = 0, nodes[node, 4], 0
     while child > 0:
         if nodes[child, 1] == n and nodes[child, 2] == kind:
-            same, begin = 0, 8 * nodes[child, 0]
-            while same < n and memory[begin + same] == text[i + same]:
-                same += 1
-            if same == n:
+            alike, begin = 0, nodes[child, 0]
+            while alike < n and memory[begin + alike] == text[i + alike]:
+                alike += 1
+            if alike == n:
                 return int(child)
         last, child, siblings = child, nodes[child, 5], siblings + 1
-    size = n // 8 + 1
-    if siblings >= MOST or used[0] >= nodes.shape[0] or used[1] + size > arena.size:
+    if siblings >= MOST or used[0] >= nodes.shape[0] or used[1] + n + WIDTH > memory.size:
         return -1
     made = used[0]
     nodes[made, 0], nodes[made, 1], nodes[made, 2], nodes[made, 3] = used[1], n, kind, slot
     nodes[made, 4], nodes[made, 5] = 0, 0
     for k in range(n):
-        memory[8 * used[1] + k] = text[i + k]
-    used[0], used[1] = made + 1, used[1] + size
+        memory[used[1] + k] = text[i + k]
+    used[0], used[1] = made + 1, used[1] + n
     if last > 0:
         nodes[last, 5] = made
     else:

@@ -73,11 +73,11 @@ class Json:
         if not compiled():
             rows.refuse_all(block)
             return
-        from transforms.kernels.scan_json import scan_json, work
+        from transforms.kernels.scan_json import scan_json, unusual, work
 
-        text = block.text[: block.size]
-        highest = 255 if text.max(initial=0) < 128 or is_utf8(text.tobytes()) else 127
-        careful = highest < 255 or int(np.count_nonzero(text < 32)) > int(np.count_nonzero(text == 10))
+        high, low = unusual(block.words, block.size)
+        highest = 127 if high and not is_utf8(block.text[: block.size].tobytes()) else 255
+        careful = low or highest < 255
         rows.fill(block, scan_json, *self._given, careful, highest, self._longest, *work(self._given[2].size))
 
 
@@ -125,7 +125,7 @@ def unescape(block: Block, starts: Int32, lens: Int32, into: Block) -> tuple[Blo
     if compiled():
         from transforms.kernels.scan_json import any_escape
 
-        if not any_escape(block.text, starts, lens):
+        if not any_escape(block.words, starts, lens):
             return block, starts, lens
     out_starts, out_lens = np.zeros(starts.size, np.int32), np.zeros(starts.size, np.int32)
     if compiled():

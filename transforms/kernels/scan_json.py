@@ -9,8 +9,10 @@ from transforms.kernels.json_pieces import bare_end, skip, string_end
 from transforms.kernels.json_tree import BARE, NODES, STRING, WORDS, follow, learn
 from transforms.kernels.modes import DEEPEST
 from transforms.kernels.values import Ints, Spans
-from transforms.kernels.words import NEWLINE, Text, Words, find, signed
+from transforms.kernels.wide import WIDTH, below, matches
+from transforms.kernels.words import BACKSLASH, EACH, NEWLINE, SPACE, Text, U, Words, find, find3, signed
 
+_HIGH = U(128 * EACH)
 MOST_VALUES = 256  # of a line that is remembered
 _CR, _LF, _QUOTE, _COMMA, _COLON, _ESCAPE, _NULL = 13, 10, 34, 44, 58, 92, 110
 _OPEN, _CLOSE, _LIST, _LIST_END = 123, 125, 91, 93
@@ -251,13 +253,24 @@ def unescape_json(text: Text, starts: Spans, lens: Spans, out: Text, out_starts:
 
 
 @kernel
-def any_escape(text: Text, starts: Spans, lens: Spans) -> bool:
+def any_escape(words: Words, starts: Spans, lens: Spans) -> bool:
     """Whether a backslash is in any of the spans."""
     for r in range(starts.size):
-        for i in range(starts[r], starts[r] + lens[r]):
-            if text[i] == _ESCAPE:
-                return True
+        i = signed(starts[r])
+        end = i + lens[r]
+        if find3(words, i, end, BACKSLASH, BACKSLASH, BACKSLASH) < end:
+            return True
     return False
+
+
+@kernel
+def unusual(words: Words, size: int) -> tuple[bool, bool]:
+    """Whether bytes above 127 are in the first `size` bytes, and whether any below 32 are that end no line."""
+    high, low = U(0), U(0)
+    for i in range(0, size, WIDTH):
+        high |= ~below(words, i, _HIGH)
+        low |= below(words, i, SPACE) & ~matches(words, i, NEWLINE, NEWLINE)
+    return high != U(0), low != U(0)
 
 
 @kernel

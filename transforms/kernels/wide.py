@@ -125,6 +125,18 @@ def matches3(typing: Any, words: Any, place: Any, a: Any, b: Any, c: Any) -> Any
 
 
 @intrinsic
+def below(typing: Any, words: Any, place: Any, mark: Any) -> Any:
+    """uint64: a bit for each of the 64 bytes from byte `place` on that is less than the one that `mark` is eight times."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        text = _read(builder, _at(context, builder, signature.args[0], given[:2], WIDTH), _BYTES)
+        limit = builder.bitcast(_each(builder, given[2]), _BYTES)
+        return builder.bitcast(builder.icmp_unsigned("<", text, limit), _WORD)
+
+    return types.uint64(words, types.int64, types.uint64), generate
+
+
+@intrinsic
 def first(typing: Any, bits: Any) -> Any:
     """int64: the number of the lowest bit of a uint64 that is set; 64 where none is."""
 

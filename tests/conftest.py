@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +74,12 @@ def engines_may_log_again() -> Iterator[None]:
     """A command silences logging for its whole process; here the process goes on."""
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def plainly() -> Iterator[Callable[[], None]]:
+    """Calling it goes over to the plain way of all kernels, to the end of the test."""
+    from ways import plain_way
+
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(plain_way())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.policy import Ip, Policy
 from transforms.addresses import NetworkKey
-from transforms.kernels.calls import Block
+from transforms.kernels.block import Block
 from transforms.kernels.modes import BY_NUMBER, HASHED, QUAD
 from transforms.kernels.writing import Lexicon, Template
 from transforms.treatments.address import Treatment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter as Counts
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,7 +19,6 @@ from schemas.tables import Key, Table, Trends
 from transforms import partials
 from transforms.counter import Counter
 from transforms.distinct import Words, nullable
-from transforms.kernels import bins, cells, group, lists
 from transforms.kernels.cells import Cells
 from transforms.kernels.group import NO_VALUE, Tokens
 from transforms.partials import AGENTS, KEYS, Partial
@@ -126,10 +126,9 @@ def expected(events: list[Event]) -> Said:
 
 
 @pytest.fixture(params=["compiled", "plain"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def way(request: pytest.FixtureRequest, plainly: Callable[[], None]) -> None:
     if request.param == "plain":
-        for module in (group, lists, cells, bins):
-            monkeypatch.setattr(module, "compiled", lambda: False)
+        plainly()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -25,7 +25,8 @@ from transforms.anonymise import Bench
 from transforms.collected import collected
 from transforms.geography import Countries, country_named
 from transforms.kernels import plain
-from transforms.kernels.calls import Block, Parameters, Rows
+from transforms.kernels.block import Block, Rows
+from transforms.kernels.calls import Parameters
 from transforms.parse import Parse
 from transforms.parsers.json_lines import JsonReader
 from transforms.treatments import affiliate, event, features, licence, parameters, server

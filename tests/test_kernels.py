@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.stages import Accounts, Chunk
-from transforms.kernels import calls, compiled, group, lists, plain
+from transforms.kernels import calls, compiled, dictionary, group, lists, plain
 from transforms.kernels.cells import Cells
 from transforms.parsers.reader import PATTERNS
 
@@ -128,10 +129,10 @@ def test_parameters_are_selected_as_the_twin_does(queries: list[bytes]) -> None:
 
 @pytest.mark.parametrize("dash", [True, False])
 @pytest.mark.parametrize("way", ["compiled", "plain"])
-def test_dictionary_has_each_value_once_in_order(dash: bool, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dictionary_has_each_value_once_in_order(dash: bool, way: str, plainly: Callable[[], None]) -> None:
     """Codes lead back to the texts, over several blocks and while the table grows."""
     if way == "plain":
-        monkeypatch.setattr(calls, "compiled", lambda: False)
+        plainly()
     draw = random.Random(3)
     texts = [bytes(draw.choices(b"ab\0-\xff", k=draw.randrange(20))) for _ in range(9000)] + [b"-", b"", b"x" * 60_000]
     dictionary = calls.Dictionary(dash)
@@ -153,7 +154,7 @@ def test_dictionary_does_not_depend_on_the_seed(monkeypatch: pytest.MonkeyPatch)
     texts = [b"%d" % (n % 700) for n in range(5000)]
     results = []
     for seed in (0, 1, 2**64 - 1):
-        monkeypatch.setattr(calls, "seed", lambda seed=seed: seed)
+        monkeypatch.setattr(dictionary, "seed", lambda seed=seed: seed)
         results.append(calls.Dictionary(True).encode(*spans(texts)).tolist())
     assert results[0] == results[1] == results[2] == [n % 700 for n in range(5000)]
 

@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from schemas import load
 from schemas.load import read_format
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk
-from transforms.kernels import calls
 from transforms.parse import Parse
 from transforms.parsers.families import HEADERS, next_header, readers_behind
 
@@ -203,11 +203,10 @@ LINE = f'192.0.2.1 - - [20/Nov/2026:00:00:00 +0000] "GET /é HTTP/1.1" 200 1 "-"
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
-def test_journal(monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+def test_journal(plainly: Callable[[], None], compiled: bool) -> None:
     """A message as text and byte by byte gives the same event; one that is too long, or several in one, is rejected."""
     if not compiled:
-        monkeypatch.setattr(calls, "compiled", lambda: False)
-        monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: False)
+        plainly()
     spaced = "[ " + " , ".join(map(str, LINE.encode())) + " ]"
     messages = [json.dumps(LINE), json.dumps(list(LINE.encode() + b"\n")), spaced]
     bad = ["null", json.dumps([LINE, LINE]), "[]", "[1,2]", "[300]", "[1,[2]]", "[1.5]", '"[1,2]"', "7"]
@@ -279,14 +278,13 @@ def test_kernel_reads_damaged_lines_like_the_exact_reading(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MINE)
-def test_compiled_and_plain_give_the_same_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_and_plain_give_the_same_events(name: str, plainly: Callable[[], None]) -> None:
     """Rows and accounts of a damaged sample do not depend on numba."""
     header, lines = damaged(name, seed=32)
     made = {"docker": "docker/combined", "cri": "cri/combined", "journald": "journald/combined"}.get(name, name)
     data = b"".join(line + b"\n" for line in lines)
     fast = events(made, data, header)
-    monkeypatch.setattr(calls, "compiled", lambda: False)
-    monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: False)
+    plainly()
     assert events(made, data, header) == fast
     assert 0 < fast[1].parsed < fast[1].lines
 

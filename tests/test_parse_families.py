@@ -207,12 +207,11 @@ def test_kernel_accepts_nothing_with_other_spans_than_the_exact_reading(name: st
 
 @needs_numba
 @pytest.mark.parametrize("name", LINES)
-def test_compiled_and_plain_give_the_same_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_and_plain_give_the_same_events(name: str, plainly: Callable[[], None]) -> None:
     """Kernel with its fallback, and the exact reading with plain Python, give equal rows and equal accounts."""
     data = b"\n".join(lines_of(name, 1500, seed=22)) + b"\n"
     fast = events_of(name, data)
-    monkeypatch.setattr(calls, "compiled", lambda: False)
-    monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: False)
+    plainly()
     assert events_of(name, data) == fast
     assert 0 < fast[1].parsed < fast[1].lines
 

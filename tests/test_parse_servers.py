@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -500,11 +500,10 @@ def test_the_unit_of_time_taken_is_not_guessed(header: str, tail: str, name: str
     ],
 )
 def test_an_address_that_begins_with_a_colon_is_read(
-    client: str, read: str | None, plain_way: bool, monkeypatch: pytest.MonkeyPatch
+    client: str, read: str | None, plain_way: bool, plainly: Callable[[], None]
 ) -> None:
     """In front of its port, by the kernel and by the exact reading; a client that is missing is none."""
     if plain_way:
-        for module in ("calls", "lines"):
-            monkeypatch.setattr(f"transforms.kernels.{module}.compiled", lambda: False)
+        plainly()
     line = HAPROXY.format(client=client, timers="1/0/3/6/10", status=301, size=368) + '"GET /a HTTP/1.1"'
     assert [row["client"] for row in parsed("haproxy", line.encode() + b"\n")] == ([read] if read else [])

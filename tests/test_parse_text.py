@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import pickle
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import pytest
 
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
-from transforms.kernels import calls
 from transforms.parsers.escapes import unescape
 from transforms.parsers.families import readers
 from transforms.parsers.text import TextParser
@@ -28,10 +27,10 @@ ALLOWED = frozenset([b"page", b"lang"])
 
 
 @pytest.fixture(autouse=True, params=["compiled", "plain"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def way(request: pytest.FixtureRequest, plainly: Callable[[], None]) -> Iterator[None]:
     """Each test runs on both ways."""
     if request.param == "plain":
-        monkeypatch.setattr(calls, "compiled", lambda: False)
+        plainly()
     yield
 
 
@@ -338,9 +337,10 @@ def test_errors_between_lines_change_no_event(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("is_compiled", [True, False], ids=["kernel", "plain"])
-def test_lines_inside_an_envelope_are_taken_out_whole(is_compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_inside_an_envelope_are_taken_out_whole(is_compiled: bool, plainly: Callable[[], None]) -> None:
     """What JSON escaped is undone once, newlines become blanks or, at the end, nothing; other lines are counted."""
-    monkeypatch.setattr("transforms.kernels.lines.compiled", lambda: is_compiled)
+    if not is_compiled:
+        plainly()
     source = load.Source("message", "log", "text")
     envelope = load.Format("box", "", "", family="json", sources=(source,), required=("message",))
     (reader,) = readers(envelope)

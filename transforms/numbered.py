@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.distinct import Distinct, Source
-from transforms.kernels.calls import Block, Dictionary
+from transforms.kernels.block import Block
+from transforms.kernels.dictionary import Dictionary
 from transforms.kernels.group import Index
 from transforms.partials import pair
 

@@ -11,7 +11,7 @@ from schemas.load import Fields, Format
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Events
 from transforms.endpoints import Endpoints
-from transforms.kernels.calls import PADDING
+from transforms.kernels.block import PADDING
 from transforms.parsers.escapes import from_bytes
 from transforms.parsers.families import by_header, readers, readers_behind
 from transforms.parsers.reader import UNREAD, Reader

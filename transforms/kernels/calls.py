@@ -1,28 +1,19 @@
-"""The one way to the kernels of parsing: owns blocks, sizes and padding, and knows the plain way."""
+"""The way to the kernels of values, requests and addresses, which knows the plain way; and what compiles all kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels import bins, cells, compiled, group, lists, plain, seed
-
-SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
-PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
-Text = NDArray[np.uint8]
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
+from transforms.kernels import bins, cells, compiled, group, lists, plain
+from transforms.kernels.block import PADDING, Block, Int32, Int64, Plan, Rows
+from transforms.kernels.dictionary import Dictionary
 
 WRONG = -(1 << 63)  # the value of a number or time that is none
-# flags: must not be missing; may be missing with its space; must not begin with "- "; blanks in front are padding
-CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8
-WIDTH = 8  # the bits of the flags from here on are the bytes of a FIXED field
 # digits, scale, digits of the fraction, whether "-" is -1, lowest, highest, and by what the result is divided
 _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "epoch": (11, 0, 9, False, 0, 1 << 62, 1),
@@ -42,100 +33,6 @@ _NUMBERS: dict[str, tuple[int, int, int, bool, int, int, int]] = {
     "unclear": (18, 0, 0, True, 0, 1 << 62, 1),
 }
 _MINUS, _POINT, _ZERO, _ONE = 45, 46, 48, 49
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The table of a layout as `scan` takes it: (mode, flags, literal behind it) a field, and the literal in front."""
-
-    lead: bytes
-    fields: tuple[tuple[int, int, bytes], ...]
-
-    def tables(self) -> tuple[Int64, NDArray[np.uint64]]:
-        """plan and literals of kernels.scan.scan."""
-        plan = np.array([(mode, flags, len(literal)) for mode, flags, literal in self.fields], np.int64)
-        tail = next((literal[1:] for _, flags, literal in self.fields if flags & COLLAPSE), b"")
-        texts = [*(literal for _, _, literal in self.fields), tail, self.lead]
-        width = 8 * (max(map(len, texts)) // 8 + 1)
-        return plan, np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), "<u8").reshape(
-            len(texts), -1
-        ).copy()
-
-
-class Block:
-    """Up to SIZE bytes of whole lines, copied to aligned memory with padding behind them."""
-
-    def __init__(self, capacity: int = SIZE) -> None:
-        self.capacity = capacity
-        self.words = np.empty((capacity + 2 * PADDING) // 8, np.uint64)
-        self.text: Text = self.words.view(np.uint8)
-        self.size = 0
-
-    def fill(self, source: Text) -> None:
-        """Take `source`, which ends with a newline."""
-        self.size = source.size
-        self.text[: self.size] = source
-        self.text[self.size : self.size + PADDING] = 10
-
-
-class Rows:
-    """Spans of a block's lines: starts, lens int32[fields, rows], line_starts int32[rows + 1], refused int32[any].
-
-    `scanned`: a kernel has refused the latter; else nobody has looked at them.
-    """
-
-    def __init__(self, fields: int) -> None:
-        self.fields = fields
-        self._capacity = 0
-        self.rows, self.scanned = 0, False
-        self._reserve(4096)
-
-    def _reserve(self, rows: int) -> None:
-        if rows > self._capacity:
-            self._capacity = 2 * rows | 16  # no power of two: columns that far apart would share the same cache lines
-            self._spans = np.empty((2, self.fields, self._capacity), np.int32)
-            self._lines = np.empty(self._capacity + 1, np.int32)
-            self._refused = np.empty(self._capacity, np.int32)
-
-    def scan(
-        self, block: Block, plan: Plan, tables: tuple[Int64, NDArray[np.uint64]], longest_line: int, longest_user: int
-    ) -> None:
-        """Find the fields of all lines by the table of a layout."""
-        if not compiled():
-            self.refuse_all(block)
-            return
-        from transforms.kernels.scan import scan
-
-        self.fill(block, _with_tail(scan, longest_line, longest_user), len(plan.lead), *tables)
-
-    def refuse_all(self, block: Block) -> None:
-        """The plain way: find the lines alone, and leave them all to the exact path."""
-        self.scanned = False
-        lines = np.flatnonzero(block.text[: block.size] == 10)
-        self._reserve(lines.size)
-        self._lines[0], self._lines[1 : lines.size + 1] = 0, lines + 1
-        self._settle(lines.size, np.arange(lines.size, dtype=np.int32))
-
-    def fill(self, block: Block, kernel: Callable[..., tuple[int, int]], *given: Any) -> None:
-        """Run a scan: kernel(words, text, size, *given, starts, lens, line_starts, refused)."""
-        from transforms.kernels.scan import count_lines
-
-        self.scanned = True
-        self._reserve(count_lines(block.words, block.size))
-        rows, refused = kernel(
-            block.words, block.text, block.size, *given, self._spans[0], self._spans[1], self._lines, self._refused
-        )
-        self._settle(rows, self._refused[:refused])
-
-    def _settle(self, rows: int, refused: Int32) -> None:
-        self.rows, self.refused = rows, refused
-        self.line_starts = self._lines[: rows + 1]
-        self.starts, self.lens = self._spans[0, :, :rows], self._spans[1, :, :rows]
-
-
-def _with_tail(kernel: Callable[..., tuple[int, int]], *tail: Any) -> Callable[..., tuple[int, int]]:
-    """A scan that takes its bounds behind the arrays."""
-    return lambda *arguments: kernel(*arguments, *tail)
 
 
 def values(kind: str, block: Block, starts: Int32, lens: Int32) -> tuple[Int64, int]:
@@ -261,83 +158,6 @@ class Parameters:
             kept += query
         into.fill(np.frombuffer(bytes(kept), np.uint8))
         return out_starts, out_lens
-
-
-class Dictionary:
-    """The distinct values of one text column of a chunk, in order of first appearance."""
-
-    def __init__(self, dash: bool) -> None:
-        self._dash = dash
-        self._plain: dict[bytes, int] = {b"": -1, b"-": -1} if dash else {b"": -1}
-        self._fixed = len(self._plain)
-        self._count = 0
-        self._table, self._hashes = np.zeros(2048, np.uint64), np.empty(1024, np.uint64)
-        self._offsets, self._arena = np.zeros(1025, np.int32), np.empty(8192, np.uint64)
-
-    def clear(self) -> None:
-        """Forget the values, and keep their memory: fresh pages would cost as much as all else here."""
-        self._plain = {value: -1 for value in list(self._plain)[: self._fixed]}
-        self._count = 0
-        self._table[:] = 0
-
-    def encode(self, block: Block, starts: Int32, lens: Int32) -> Int32:
-        """int32[rows]: code of each span, -1 where it is empty (or "-", where that stands for nothing)."""
-        codes = np.empty(starts.size, np.int32)
-        if compiled():
-            from transforms.kernels.encode import encode as kernel
-
-            spans = block.words, block.text, starts, lens, self._dash, np.uint64(seed()), codes
-            row = 0
-            while row < starts.size:
-                held = self._table, self._hashes, self._offsets, self._arena
-                row, self._count = kernel(*spans, *held, self._count, row)
-                if row < starts.size:
-                    self._make_room(int(lens[row]))
-            return codes
-        text = block.text[: block.size].tobytes()
-        for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
-            codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - self._fixed)
-        return codes
-
-    def _make_room(self, length: int) -> None:
-        """Grow what is too small for one more value of so many bytes."""
-        from transforms.kernels.encode import rehash
-
-        self._arena = longer(self._arena, (int(self._offsets[self._count]) + length + PADDING) // 8 + 1)
-        if self._count == self._hashes.size:
-            self._hashes = longer(self._hashes, 4 * self._count)
-            self._offsets = longer(self._offsets, 4 * self._count + 1)
-        if 2 * (self._count + 1) > self._table.size:
-            self._table = np.zeros(4 * self._table.size, np.uint64)
-            rehash(self._hashes, self._count, self._table)
-
-    @property
-    def count(self) -> int:
-        """How many distinct values there are."""
-        return self._count if compiled() else len(self._plain) - self._fixed
-
-    @property
-    def size(self) -> int:
-        """About how many bytes they take."""
-        return 8 * len(self._arena) if compiled() else sum(map(len, self._plain))
-
-    def values(self, first: int = 0) -> pa.Array:
-        """The distinct values from code `first` on, binary[codes - first]."""
-        if not compiled():
-            return pa.array(list(self._plain)[self._fixed + first :], pa.binary())
-        offsets = self._offsets[first : self._count + 1]
-        begin, end = int(offsets[0]), int(offsets[-1])
-        data = self._arena.view(np.uint8)[begin:end].copy()
-        return pa.Array.from_buffers(
-            pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets - np.int32(begin)), pa.py_buffer(data)]
-        )
-
-
-def longer(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """The array, or a copy with room for at least `size` values."""
-    if size <= values.size:
-        return values
-    return np.concatenate([values, np.zeros(max(size, 2 * values.size) - values.size, values.dtype)])
 
 
 def ipv4(texts: pa.BinaryArray) -> Int64:

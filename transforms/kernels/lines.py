@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels import compiled
-from transforms.kernels.calls import PADDING, Block, Int32, Int64, Rows
+from transforms.kernels.block import PADDING, Block, Int32, Int64, Rows
 
 Key = str | int | tuple[str, str]  # of an object, the number of an entry of an array, or what an entry says of itself
 

@@ -23,7 +23,7 @@ from transforms.kernels.words import (
     signed,
 )
 
-CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8  # flags of a field, see Table in calls.py
+CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8  # flags of a field, see Plan in block.py
 _CR, _LF, _DASH, _BLANK, _ESCAPE, _COMMA = 13, 10, 45, 32, 92, 44
 _FAR = 1 << 40
 Ints = NDArray[np.int64]

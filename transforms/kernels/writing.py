@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels import compiled, plain
-from transforms.kernels.calls import PADDING, Block, Int32, Int64, longer
+from transforms.kernels.block import PADDING, Block, Int32, Int64
+from transforms.kernels.dictionary import longer
 from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL, QUAD
 
 Text = NDArray[np.uint8]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.stages import Accounts, Chunk
-from transforms.kernels.calls import SIZE, Block, Rows
+from transforms.kernels.block import SIZE, Block, Rows
 from transforms.parsers.reader import LONGEST_LINE
 from transforms.shape import shape
 

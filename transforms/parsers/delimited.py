@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from schemas.load import Format
-from transforms.kernels.calls import Block, Rows
+from transforms.kernels.block import Block, Rows
 from transforms.kernels.lines import Delimited
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.named import NamedReader

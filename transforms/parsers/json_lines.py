@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from schemas.load import Format
-from transforms.kernels.calls import Block, Rows
+from transforms.kernels.block import Block, Rows
 from transforms.kernels.lines import Entries, Json, Key, is_utf8
 from transforms.kernels.modes import DEEPEST
 from transforms.parsers.directive import DirectiveError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.load import Format
-from transforms.kernels.calls import Block, Rows
+from transforms.kernels.block import Block, Rows
 from transforms.kernels.lines import Labelled
 from transforms.parsers.named import NamedReader
 from transforms.parsers.reader import LONGEST_LINE, Read, Span

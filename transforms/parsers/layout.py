@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels.calls import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Int32, Plan, Rows
+from transforms.kernels.block import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Int32, Plan, Rows
 from transforms.kernels.lines import surely_none
 from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
 from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.load import Format
-from transforms.kernels.calls import Block, Rows
+from transforms.kernels.block import Block, Rows
 from transforms.parsers.directive import DirectiveError
 from transforms.parsers.reader import Field, Read, Reader, Span, is_typed
 from transforms.parsers.times import refuse_unclear

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels.calls import Block, Int32, Rows
+from transforms.kernels.block import Block, Int32, Rows
 from transforms.kernels.modes import NAMED
 from transforms.kernels.plain import VALUES
 

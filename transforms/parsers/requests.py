@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.kernels.calls import Block, split_requests
+from transforms.kernels.block import Block
+from transforms.kernels.calls import split_requests
 
 WHOLES = ("request", "target", "url", "location", "path")  # what a path may be part of, the first goes before
 _DASH = 45

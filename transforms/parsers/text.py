@@ -12,15 +12,9 @@ from numpy.typing import NDArray
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
 from transforms.endpoints import Endpoints
-from transforms.kernels.calls import (
-    WRONG,
-    Block,
-    Dictionary,
-    Parameters,
-    Rows,
-    authorities,
-    values,
-)
+from transforms.kernels.block import Block, Rows
+from transforms.kernels.calls import WRONG, Parameters, authorities, values
+from transforms.kernels.dictionary import Dictionary
 from transforms.kernels.lines import gather
 from transforms.kernels.lines import unescape as unescape_spans
 from transforms.parsers.blocks import blocks, reject, runs

@@ -9,7 +9,8 @@ import numpy as np
 
 from schemas.policy import Policy
 from schemas.stages import Accounts
-from transforms.kernels.calls import Block, Int32, Int64, Parameters, split_requests
+from transforms.kernels.block import Block, Int32, Int64
+from transforms.kernels.calls import Parameters, split_requests
 from transforms.kernels.writing import Lexicon
 from transforms.parse import allowed_parameters
 from transforms.scrub import targets

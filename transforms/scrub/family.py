@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.stages import Accounts, Chunk
-from transforms.kernels.calls import Block, Int32, Int64
+from transforms.kernels.block import Block, Int32, Int64
 from transforms.kernels.modes import BARE, LAST, LAZY, WORD
 from transforms.parsers.layout import Layout
 from transforms.parsers.reader import Read

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.kernels.calls import Block, Dictionary, Int32, Int64, longer
+from transforms.kernels.block import Block, Int32, Int64
+from transforms.kernels.dictionary import Dictionary, longer
 from transforms.kernels.group import Index
 from transforms.kernels.modes import BY_NUMBER
 from transforms.kernels.writing import quads, runs

@@ -7,6 +7,7 @@ audit is given everything: raw log, planted values, key, second output, and what
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -90,8 +91,8 @@ def attacked(folder: Path, layer: Layer) -> dict[str, dict[str, Any]]:
     policy.write_text(POLICY, encoding="utf-8")
     weekly.write_text(POLICY + BY_WEEK, encoding="utf-8")
     (folder / "planted.txt").write_text("\n".join(day.PLANTED), encoding="utf-8")
-    for name, first in (("key", 100), ("key-again", 7)):
-        (folder / name).write_bytes(bytes(range(first, first + 32)))
+    for name in ("key", "key-again"):  # no run of numbers: a list of networks by number is one
+        (folder / name).write_bytes(hashlib.sha256(name.encode()).digest())
         (folder / name).chmod(0o600)
 
     def publish(output: str, by: Path, key: str, *beam: str, logs: Path = log, site: str = "shop") -> None:

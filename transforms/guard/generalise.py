@@ -107,7 +107,8 @@ class Climb:
             by_label.setdefault(self.current[leaf], []).append(leaf)
         counts = zip(by_label.items(), self.count(list(by_label.values())), strict=True)
         found = [Row(label, members, count) for (label, members), count in counts if count >= self.k]
-        found = [row for row in found if self.roaming.allows(row.label, self.cells.agents[row.leaves])]
+        if self.table.free:
+            found = [row for row in found if self.roaming.allows(row.label, self.cells.agents[row.leaves])]
         for row in found if is_last else self.not_of_one(found):
             self.rows.append(row)
             for leaf in row.leaves:

@@ -35,8 +35,8 @@ DISCARDS = (
     " publish.discard = lambda root, run: shutil.rmtree(root / 'internal' / 'staging' / run, ignore_errors=True)"
 )
 SPILLS = (
-    "from pipeline import run; import tempfile, shutil; real = run.digest;"
-    " run.digest = lambda source: (shutil.copy(source.path, tempfile.gettempdir()), real(source))[1]"
+    "from pipeline import digests; import tempfile, shutil; real = digests.digest;"
+    " digests.digest = lambda source, *_: (shutil.copy(source.path, tempfile.gettempdir()), real(source))[1]"
 )
 ANY_K = "from schemas import policy; policy.K_FLOOR = 0; from pipeline import chosen; chosen.K_FLOOR = 0"
 SHOWS = "from transforms.parsers import blocks; blocks.shape = lambda line: line.decode('utf-8', 'replace')"

@@ -14,7 +14,7 @@ from transforms.sealed import open_all, seal_accounts, seal_partial
 class ArrowMerge(beam.CombineFn):
     """Sealed tallies of one number → one sealed tally. Accumulators are lists of sealed bytes, merged when they doubled."""
 
-    WAITING = 64 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
+    WAITING = 16 << 20  # bytes that all numbers together may hold before merging: waiting is cheaper
 
     def __init__(self, key: KeyReference, shares: int, content: type[bytes] = bytes) -> None:
         self.key, self.floor, self.content = key, self.WAITING // shares, content

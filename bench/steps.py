@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import publish
+from pipeline import collector, publish
 from pipeline.chosen import chosen_database, chosen_policy, chosen_profiles
 from pipeline.entry import Period
 from pipeline.options import Wanted, engine
@@ -129,6 +129,7 @@ def main() -> None:
     options.add_argument("--history", type=int, default=0, help="nights that the ledger has already")
     options.add_argument("--profile", dest="profiles", action="append", default=[], help="as for crowdlog run")
     given = options.parse_args()
+    collector.relax()  # as the command does
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(prefix="crowdlog-steps-") as folder:
             wanted = Wanted(tuple(given.log), Path(folder), profiles=tuple(given.profiles), partial=True, quiet=True)

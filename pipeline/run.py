@@ -98,7 +98,7 @@ def prepare(
     inputs: Sequence[Input],
     now: int,
     engine: Engine,
-    made: Digests | None = None,
+    digests: Digests | None = None,
 ) -> tuple[Job, list[Input]]:
     """The Job, and the inputs that it reads: not those whose events are all published."""
     ledger = Ledger.load(wanted.output)
@@ -107,19 +107,20 @@ def prepare(
         refuse_other_zones(policy, ledger.zones(name))
     grains = {name: grains_of(policy, name) for name in names}
     assigned = assignment(wanted, policy)
+    made = digests or Digests()
     fresh: list[Input] = []
-    digests: list[InputDigest] = []
+    read: list[InputDigest] = []
     skipped: set[str] = set()
     repeated = 0
     for source in inputs:
-        sha256 = (made or Digests()).of(source)
-        if sha256 in {one.sha256 for one in digests} | skipped:
+        sha256 = made.of(source)
+        if sha256 in {one.sha256 for one in read} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
         elif all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
             skipped.add(sha256)
         else:
             fresh.append(source)
-            digests.append(InputDigest(source.place, sha256, source.size, source.inode))
+            read.append(InputDigest(source.place, sha256, source.size, source.inode))
     written = chosen_clock(wanted, now)
     formats, forms = chosen_formats(wanted, policy, fresh)
     total = sum(source.size * (10 if source.packed else 1) for source in fresh)
@@ -136,7 +137,7 @@ def prepare(
         forced_site=wanted.site,
         geo_db=str(countries.path),
         max_reject_rate=wanted.max_reject_rate,
-        inputs=tuple(digests),
+        inputs=tuple(read),
         skipped=tuple(sorted(skipped)),
         repeated=repeated,
         assigned=assigned,

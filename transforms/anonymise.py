@@ -123,9 +123,8 @@ class Worded:
         self.memo = Memo(treat, self.takes, len(self.gives) + 1)
         lacking: Sequence[str] = getattr(treatment, "lacking", ())
         self.has_lacking, row = bool(lacking), [words.code(word) for word in lacking]
-        self.absent: Sequence[int] = row or treat(
-            0, *[None] * len(self.takes)
-        )  # of a format that has none of what it takes
+        # of a format that has none of what it takes
+        self.absent: Sequence[int] = row or treat(0, *[None] * len(self.takes))
 
     def codes(
         self, source: Source, sites: Codes | int, values: Values, noted: Counter[str]

@@ -16,9 +16,8 @@ from transforms.kernels.group import Index
 from transforms.partials import pair
 
 Codes = NDArray[np.int32]
-MEMO = (
-    1 << 16
-)  # distinct values remembered per column, and rows of them per treatment; they are raw, so they are bounded
+# distinct values remembered per column, and rows of them per treatment; they are raw, so they are bounded
+MEMO = 1 << 16
 NULL, EMPTY, FIRST = 0, 1, 2  # numbers: of no value, of an empty one, of the first other one
 
 

@@ -17,15 +17,15 @@ class Dictionary:
 
     def __init__(self, dash: bool) -> None:
         self._dash = dash
-        self._plain: dict[bytes, int] = {b"": -1, b"-": -1} if dash else {b"": -1}
-        self._fixed = len(self._plain)
+        self._nothing = (b"", b"-") if dash else (b"",)
+        self._plain = dict.fromkeys(self._nothing, -1)
         self._count = 0
         self._table, self._hashes = np.zeros(2048, np.uint64), np.empty(1024, np.uint64)
         self._offsets, self._arena = np.zeros(1025, np.int32), np.empty(8192, np.uint64)
 
     def clear(self) -> None:
         """Forget the values, and keep their memory: fresh pages would cost as much as all else here."""
-        self._plain = {value: -1 for value in list(self._plain)[: self._fixed]}
+        self._plain = dict.fromkeys(self._nothing, -1)
         self._count = 0
         self._table[:] = 0
 
@@ -45,7 +45,7 @@ class Dictionary:
             return codes
         text = block.text[: block.size].tobytes()
         for r, (start, length) in enumerate(zip(starts.tolist(), lens.tolist(), strict=True)):
-            codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - self._fixed)
+            codes[r] = self._plain.setdefault(text[start : start + length], len(self._plain) - len(self._nothing))
         return codes
 
     def _make_room(self, length: int) -> None:
@@ -63,7 +63,7 @@ class Dictionary:
     @property
     def count(self) -> int:
         """How many distinct values there are."""
-        return self._count if compiled() else len(self._plain) - self._fixed
+        return self._count if compiled() else len(self._plain) - len(self._nothing)
 
     @property
     def size(self) -> int:
@@ -73,7 +73,7 @@ class Dictionary:
     def values(self, first: int = 0) -> pa.Array:
         """The distinct values from code `first` on, binary[codes - first]."""
         if not compiled():
-            return pa.array(list(self._plain)[self._fixed + first :], pa.binary())
+            return pa.array(list(self._plain)[len(self._nothing) + first :], pa.binary())
         offsets = self._offsets[first : self._count + 1]
         begin, end = int(offsets[0]), int(offsets[-1])
         data = self._arena.view(np.uint8)[begin:end].copy()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from schemas import load
 from schemas.stages import Accounts, Chunk, Events
+from transforms.distinct import nullable
 from transforms.endpoints import Endpoints
 from transforms.kernels.block import Block, Rows
 from transforms.kernels.calls import WRONG, Parameters, authorities, values
@@ -320,5 +321,4 @@ def _as_logged(
             moved.append(-1 if value in nothing else distinct.setdefault(value, len(distinct)))
         codes = np.array([*moved, -1], np.int32)[codes]  # a code of -1 takes the last
         values = pa.array(list(distinct), pa.binary())
-    gone = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=gone if gone.any() else None), values)
+    return pa.DictionaryArray.from_arrays(nullable(codes), values)

@@ -20,10 +20,12 @@ from typing import Any
 
 from pipeline import collector, publish
 from pipeline.chosen import chosen_database, chosen_policy, chosen_profiles
+from pipeline.digests import digest
 from pipeline.entry import Period
+from pipeline.find import find
 from pipeline.options import Wanted, engine
+from pipeline.read import Read
 from pipeline.run import prepare, provenance
-from pipeline.source import Read, digest, find
 from schemas.noise import UNIT, Noise
 from schemas.profiles import profiles
 from schemas.tables import trends

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.find import Input
 from pipeline.options import Wanted
-from pipeline.source import Input, head
+from pipeline.read import head
 from schemas import load
 from schemas.load import DeclarationError, Format
 from schemas.policy import K_FLOOR, Policy, read_policy

@@ -108,10 +108,8 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
     check_run(options)
     private_memory()
     signal.signal(signal.SIGTERM, stop)
-    from pipeline.forked import ForkServer
-
-    server = ForkServer(options.workers)
-    server.start()  # before the imports of this process: it has as many
+    if options.workers > 1:
+        os.environ.update(apart.ALONE)  # before the imports: workers are forks of this process
     from pipeline.digests import Digests
 
     with Digests(options.inputs) as digests:
@@ -120,7 +118,7 @@ def run_command(options: argparse.Namespace, beam: tuple[str, ...]) -> int:
 
         given = {key: value for key, value in vars(options).items() if key != "command"}
         given |= {"inputs": tuple(options.inputs), "profiles": tuple(options.profiles or ()), "beam": beam}
-        outcome = run(Wanted(**given), server=server, digests=digests)
+        outcome = run(Wanted(**given), digests=digests)
     from pipeline.summary import summary
 
     if not options.quiet:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.source import Input, Read
+from pipeline.find import Input
+from pipeline.read import Read
 from schemas import load
 from schemas.load import Format
 from schemas.policy import Policy

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
-import threading
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 
-from pipeline.source import REMOTE, Input, digest, find
+from pipeline import apart
+from pipeline.find import REMOTE, Input, find, open_bytes
 from schemas.trouble import Trouble
+
+DIGESTED = 1 << 20  # bytes at once
+
+
+def digest(source: Input) -> str:
+    """sha256 of the bytes that will be read. Raises Trouble E302, E303."""
+    state, left = hashlib.sha256(), source.size
+    block = memoryview(bytearray(min(left, DIGESTED)))
+    with open_bytes(source.path) as file:
+        while left and (size := file.readinto(block[:left])):  # type: ignore[attr-defined]
+            state.update(block[:size])
+            left -= size
+    if left:
+        raise Trouble("E303", f"{source.path} became shorter while it was read")
+    return state.hexdigest()
 
 
 class Digests:
-    """Context of a run: sha256 of its inputs, from a thread that begins with it, or made when they are asked for.
+    """Context of a run: sha256 of its inputs, from a fork that begins with it, or made when they are asked for.
 
-    What goes wrong in the thread is met again by whoever asks. Inputs that are not on this machine are left to him.
+    What goes wrong in the fork is met again by whoever asks. Inputs that are not on this machine are left to him.
     """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         self._patterns = [] if any(pattern.startswith(REMOTE) for pattern in patterns) else list(patterns)
         self._made: dict[Input, str] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._make, daemon=True)
+        self._process: BaseProcess | None = None
+        self._line: Connection | None = None
 
     def __enter__(self) -> Digests:
-        self._thread.start()
+        if self._patterns and apart.can_fork():
+            self._process, self._line = apart.begin("fork", send, self._patterns)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _make(self) -> None:
-        with suppress(Trouble, OSError):
-            for source in find(self._patterns):
-                self._made[source] = digest(source, self._over.is_set)
+        if self._process:
+            self._process.kill()  # nobody asks for the rest any more
+            self._process.join()
 
     def of(self, source: Input) -> str:
         """sha256 of the first `size` bytes of an input. Raises Trouble E302, E303."""
-        if self._thread.is_alive():
-            self._thread.join()
+        while self._line and source not in self._made:
+            try:
+                self._made.update([self._line.recv()])
+            except (EOFError, OSError):
+                self._line = None
         return self._made.get(source) or digest(source)
+
+
+def send(line: Connection, patterns: Sequence[str]) -> None:
+    """Send (input, its digest), one after the other, as far as it goes."""
+    with suppress(Trouble, OSError):
+        for source in find(patterns):
+            line.send((source, digest(source)))

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, sync_folders, write_whole
 from pipeline.entry import FOLDERS
+from pipeline.find import Input
 from pipeline.rejects import refuse_rejects
-from pipeline.source import Input
 from schemas import load
 from schemas.lineage import Holding, refuse_link
 from schemas.stages import Accounts, Events, PseudonymousEvents

@@ -13,9 +13,9 @@ from typing import Any
 
 from pipeline import reasons
 from pipeline.chosen import chosen_database, chosen_policy
+from pipeline.cut import padded
 from pipeline.drawn import drawn
 from pipeline.options import Wanted
-from pipeline.source import padded
 from schemas import load
 from schemas.policy import Policy, Site
 from schemas.stages import Accounts, Chunk, Events, PseudonymousEvents

@@ -7,7 +7,7 @@ import apache_beam as beam
 from pipeline.deliver import Publish, Stage
 from pipeline.job import Job
 from pipeline.launcher import Reporter
-from pipeline.source import Read
+from pipeline.read import Read
 from schemas.lineage import refuse_links
 from schemas.stages import Range
 from transforms.anonymise import Anonymise

@@ -16,12 +16,13 @@ from typing import Any
 
 from pipeline import lock
 from pipeline.chosen import chosen_clock, chosen_formats, chosen_policy
+from pipeline.digests import digest
 from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, create_once, make_folder, sweep
+from pipeline.find import find
 from pipeline.options import Wanted
 from pipeline.rewrite import is_open, real, remove_lines
 from pipeline.rewrite import sweep as sweep_beside
 from pipeline.search import Found, Search
-from pipeline.source import digest, find
 from pipeline.subject import not_searched, ranges, record_of
 from pipeline.whose import Whose, given
 from schemas.policy import Policy

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
-from pipeline import apart
-from pipeline.worker import ALONE, READY
+from pipeline import apart, worker
 from schemas.trouble import Trouble
 
 PATIENCE = 20.0  # seconds that workers have to end after their run
@@ -26,57 +25,52 @@ class ForkServer:
 
     def __init__(self, workers: int) -> None:
         self.workers, self.is_needed = workers, workers > 1
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: BaseProcess | None = None
+        self._line: Connection | None = None
 
     def start(self) -> None:
-        """Start it, unless it was started: the earlier the better, for it gets ready while the launcher does."""
+        """Start it, unless it was started: as a fork with all that this process has imported; anew where that cannot be."""
         if self.is_needed and not self._process:
-            self._process = subprocess.Popen(
-                apart.command("pipeline.worker", str(self.workers)),
-                env=apart.surroundings(ALONE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            )  # fmt: skip
+            if apart.can_fork():
+                worker.get_ready()
+            with patch.dict(os.environ, apart.ALONE):
+                method = "fork" if apart.can_fork() else "spawn"  # an import may have started a thread
+                self._process, self._line = apart.begin(method, worker.serve, self.workers)
 
     def __enter__(self) -> ForkServer:
-        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process:
+        if self._process and self._line:
             if error is not None:
                 self._process.kill()  # its workers go with it
-            if self._process.stdin:
-                self._process.stdin.close()  # no more workers are wanted
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdout:
-                self._process.stdout.close()
-            self._process = None
+            self._line.close()  # no more workers are wanted
+            self._process.join(PATIENCE)
+            self._process.kill()
+            self._process.join()
+            self._process = self._line = None
 
     def wait_until_ready(self) -> None:
         """Wait for its imports and kernels. Raises Trouble E103 when it has failed."""
-        if self._process and self._process.stdout and self._process.stdout.readline() != READY:
-            raise Trouble("E103", "worker processes cannot be started; --workers 1 needs none")
+        try:
+            if self._line:
+                self._line.recv()
+        except (EOFError, OSError):
+            raise Trouble("E103", "worker processes cannot be started; --workers 1 needs none") from None
 
     def fork(self, environment: Mapping[str, str]) -> None:
         """Start one worker."""
-        if self._process and self._process.stdin:
-            self._process.stdin.write(json.dumps(environment).encode() + b"\n")
-            self._process.stdin.flush()
+        if self._line:
+            self._line.send(dict(environment))
 
     def has_died(self, patience: float | None = None) -> bool:
         """Whether it ends before it is told to: it does when one of its workers has died, and the others end with it.
 
         Waits so many seconds for that, or for as long as it takes.
         """
-        try:
-            return self._process is not None and self._process.wait(patience) is not None
-        except subprocess.TimeoutExpired:
-            return False
+        return self._process is not None and bool(wait([self._process.sentinel], patience))
 
 
 @contextmanager

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy
+from pipeline.find import Input, find
 from pipeline.options import Wanted
+from pipeline.plan import plan
 from pipeline.progress import Progress
 from pipeline.proposed import record_of, toml_of
+from pipeline.read import CHUNK, Read
 from pipeline.rejects import refuse_rejects
-from pipeline.source import CHUNK, Input, Read, find, plan
 from schemas import load
 from schemas.load import DeclarationError, Format
 from schemas.policy import Policy, make_policy

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.source import padded
+from pipeline.cut import padded
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk
 from schemas.trouble import Trouble

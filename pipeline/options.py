@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.source import CHUNK
+from pipeline.read import CHUNK
 from schemas.trouble import Trouble
 
 FN_API = "FnApiRunner"

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 from pipeline import lock, manifest, publish
 from pipeline.chosen import chosen_clock, chosen_formats, chosen_policy
 from pipeline.dated import AHEAD, Dated, Dating
+from pipeline.digests import digest
 from pipeline.durable import digest_of, sync_folders
 from pipeline.entry import Entry, Provenance
+from pipeline.find import Input, find
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted
 from pipeline.rewrite import is_open, real, sweep
 from pipeline.run import assignment
-from pipeline.source import Input, digest, find
 from schemas.policy import Policy
 from schemas.profiles import profiles
 from schemas.tables import trends

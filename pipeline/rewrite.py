@@ -20,8 +20,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipeline.durable import PRIVATE_FILE, sync_folders
+from pipeline.find import REMOTE, Input
 from pipeline.search import Piece, pieces
-from pipeline.source import REMOTE, Input
 from schemas.trouble import Trouble
 
 QUIET = 3600  # seconds without a change after which a log counts as closed where the kernel does not say

@@ -20,13 +20,14 @@ from pipeline import conservation, lock, publish
 from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy, chosen_profiles
 from pipeline.digests import Digests
 from pipeline.entry import Provenance
+from pipeline.find import Input, find
 from pipeline.forked import AGAIN, DIED, ForkServer, forked_workers
 from pipeline.job import InputDigest, Job
 from pipeline.launcher import Launcher
 from pipeline.ledger import Ledger
 from pipeline.options import Engine, Wanted, engine
+from pipeline.plan import expected_bytes, plan
 from pipeline.progress import Progress
-from pipeline.source import Input, find, plan
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
@@ -39,6 +40,7 @@ from transforms.guard import Calendar, Terms
 from transforms.guard.noise import library
 
 RANGE = 256 << 20  # bytes of a Range at most
+GETTING_READY = "getting ready; the first run on a machine compiles its kernels, which takes some seconds"
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,13 @@ class Outcome:
     seconds: float
 
 
-def run(
-    wanted: Wanted, now: int | None = None, server: ForkServer | None = None, digests: Digests | None = None
-) -> Outcome:
-    """Do the whole job. `now` is the clock in seconds since the epoch; `server` and `digests` may have begun already.
+def run(wanted: Wanted, now: int | None = None, digests: Digests | None = None) -> Outcome:
+    """Do the whole job. `now` is the clock in seconds since the epoch; `digests` may have begun already.
 
     Raises Trouble; then nothing was published.
     """
-    with server or ForkServer(wanted.workers) as workers:
-        return _run(wanted, int(time.time()) if now is None else now, workers, digests or Digests())
+    with ForkServer(wanted.workers) as server:
+        return _run(wanted, int(time.time()) if now is None else now, server, digests or Digests())
 
 
 def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outcome:
@@ -69,6 +69,7 @@ def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outc
     refuse_noise(wanted, policy)
     chosen = engine(wanted)
     inputs = find(wanted.inputs)
+    start(server, wanted)  # before the lock, which a fork would hold as well
     with lock.hold(wanted.output):
         warnings = publish.recover(wanted.output)
         job, fresh = prepare(wanted, policy, countries, inputs, now, chosen, digests)
@@ -81,6 +82,16 @@ def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outc
         else:
             record = nothing_to_read(job)
     return Outcome(record, [source.path for source in inputs], warnings, time.monotonic() - began)
+
+
+def start(server: ForkServer, wanted: Wanted) -> None:
+    """Start what workers are forked from, if there are several."""
+    progress = Progress(0, sys.stderr, enabled=not wanted.quiet and server.is_needed)
+    progress.stage(GETTING_READY)
+    try:
+        server.start()
+    finally:
+        progress.clear()
 
 
 def refuse_noise(wanted: Wanted, policy: Policy) -> None:
@@ -123,7 +134,7 @@ def prepare(
             read.append(InputDigest(source.place, sha256, source.size, source.inode))
     written = chosen_clock(wanted, now)
     formats, forms = chosen_formats(wanted, policy, fresh)
-    total = sum(source.size * (10 if source.packed else 1) for source in fresh)
+    total = expected_bytes(fresh)
     target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
     terms = tuple(terms_of(name, wanted, policy, ledger, now, ledger.edges(skipped)) for name in names)
     job = Job(
@@ -142,7 +153,7 @@ def prepare(
         repeated=repeated,
         assigned=assigned,
         written=written,
-        ranges=tuple(plan(fresh, forms, target, formats)),
+        ranges=tuple(plan(fresh, forms, target, formats, engine.workers)),
         formats=formats,
         shares=max(1, min(64, -(-total // engine.share))),
         chunk_bytes=engine.chunk,
@@ -214,7 +225,7 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
     from transforms.kernels import calls
 
     progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
-    progress.stage("getting ready; the first run on a machine compiles its kernels, which takes some seconds")
+    progress.stage(GETTING_READY)
     if server.is_needed:
         server.wait_until_ready()  # it has compiled them for all workers
     else:

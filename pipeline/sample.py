@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.chosen import chosen_formats, chosen_policy
+from pipeline.find import find
 from pipeline.options import Wanted
-from pipeline.source import find, head
+from pipeline.read import head
 from schemas.load import Format
 from schemas.trouble import Trouble
 from transforms.imitate import RUN, Imitator

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.chosen import HEAD, chosen_database, chosen_policy
+from pipeline.find import Input, find
 from pipeline.live import Feed, Live
 from pipeline.options import Wanted
+from pipeline.read import Read, head
 from pipeline.rejects import refuse_rejects
-from pipeline.source import Input, Read, find, head
 from schemas import load
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Range

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.source import Bounded, Input, open_bytes, padded
+from pipeline.cut import padded
+from pipeline.find import Input, open_bytes
+from pipeline.stream import Stream
 from pipeline.unpack import BLOCK
 from schemas import load
 from schemas.load import Format
@@ -43,7 +45,7 @@ def pieces(source: Input) -> Iterator[Piece]:
     """The pieces of a log, ~1 MiB each. Raises Trouble E302, E303."""
     first, rest, is_inside = 1, b"", False
     with open_bytes(source.path) as raw:
-        for block in Bounded(raw, Range(0, source.path, 0, source.size, ""), BLOCK).lines():
+        for block in Stream(raw, Range(0, source.path, 0, source.size, ""), BLOCK).lines():
             if is_inside:
                 end = block.find(b"\n") + 1
                 yield Piece(first, block[: end or None], False)

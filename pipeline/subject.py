@@ -15,9 +15,9 @@ from typing import Any
 
 from pipeline.chosen import chosen_clock, chosen_formats, chosen_policy
 from pipeline.durable import PRIVATE_FILE, sync_folders
+from pipeline.find import find
 from pipeline.options import Wanted
 from pipeline.search import Found, Search, Take
-from pipeline.source import find
 from pipeline.whose import END, given
 from schemas.trouble import Trouble, only_codes
 from transforms.kernels import calls

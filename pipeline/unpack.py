@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-PACKED = (".gz", ".zst", ".bz2")
 BLOCK = 1 << 20
 
 

@@ -5,41 +5,17 @@ A worker that starts from nothing spends two seconds of CPU on imports and on lo
 
 from __future__ import annotations
 
-import ctypes
-import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from pipeline import apart, collector, spared
-
-PR_SET_PDEATHSIG = 1  # prctl(2)
-READY = b"ready\n"
-# for libraries that would start threads when they are imported: a process with several of them is not forked
-ALONE = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
-ANEW = "--anew"
-
-
-def die_with(parent: int) -> None:
-    """A worker whose run was killed must not commit when the next run holds the folder. Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def be_silent() -> None:
-    """Shut standard output, and logging and stderr as well; CROWDLOG_DEBUG=1 lets these two speak."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 1)
-    if os.environ.get("CROWDLOG_DEBUG") != "1":
-        logging.disable(logging.CRITICAL)
-        os.dup2(nowhere, 2)
+from pipeline import collector, spared
+from pipeline.apart import be_silent, can_fork, command, die_with
 
 
 def get_ready() -> None:
@@ -50,22 +26,23 @@ def get_ready() -> None:
     from transforms.kernels import calls
 
     calls.warm()
-    collector.leave_alone()  # else that of each worker would touch, and so copy, what they share
 
 
-def serve(workers: int) -> None:
-    """Get ready, say so, and start a worker for each line of standard input: its environment, as JSON. Ends after them."""
-    said = os.fdopen(os.dup(1), "wb", buffering=0)
-    be_silent()
+def serve(line: Connection, workers: int) -> None:
+    """Get ready, say so, and start a worker for each environment that comes; to the end of the line, and of the workers."""
     get_ready()
+    collector.leave_alone()  # else that of each worker would touch, and so copy, what they share
     if can_fork():
         from transforms import held
 
         held.share(workers)
     signal.signal(signal.SIGCHLD, end_with_worker)
-    said.write(READY)
-    for number, line in enumerate(sys.stdin.buffer):
-        start(json.loads(line), number)
+    line.send("ready")
+    number = 0
+    with suppress(EOFError):
+        while True:
+            start(line.recv(), number)
+            number += 1
     with suppress(ChildProcessError):  # there is none left
         while True:
             os.wait()
@@ -82,7 +59,7 @@ def end_with_worker(_: int, __: object) -> None:
 def start(environment: Mapping[str, str], number: int = 0) -> int:
     """The id of a new worker process: a fork; where that cannot be, a process of its own."""
     if not can_fork():
-        return subprocess.Popen(apart.command("pipeline.worker", ANEW), env={**os.environ, **environment}).pid
+        return subprocess.Popen(command("pipeline.worker"), env={**os.environ, **environment}).pid
     parent = os.getpid()
     if worker := os.fork():
         return worker
@@ -90,11 +67,6 @@ def start(environment: Mapping[str, str], number: int = 0) -> int:
 
     held.take(number)
     work(environment, parent)
-
-
-def can_fork() -> bool:
-    """Whether this process has one thread: others would not survive a fork, nor would the locks that they hold be opened."""
-    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
 
 
 def work(environment: Mapping[str, str], parent: int) -> NoReturn:
@@ -113,15 +85,11 @@ def work(environment: Mapping[str, str], parent: int) -> NoReturn:
 
 
 def main() -> None:
-    """The process that forks workers, or with ANEW a single worker."""
+    """A worker that starts from nothing: its environment is that of the process."""
     collector.relax()
     spared.spare()
-    parent = os.getppid()
-    die_with(parent)
-    if sys.argv[1:] == [ANEW]:
-        be_silent()
-        work({}, parent)
-    serve(int(sys.argv[1]))
+    be_silent()
+    work({}, os.getppid())
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 class Range(NamedTuple):
     """A part of one input file: what workers are given. About 100 bytes, no content.
 
-    `start` and `stop` are byte offsets; a compressed file is one Range from 0 to its size. A line belongs to the Range
-    that holds its first byte. `file` is the position of the file in the plan, `format` made of names of declared formats:
-    "a", "a+b" where a file mixes them, "e/a" where lines of a are inside those of e.
+    `start` and `stop` are byte offsets. A line belongs to the Range that holds its first byte. A compressed file goes from
+    0 to its size, in each of its `parts` Ranges: whoever has one unpacks all, and takes the stripes of unpacked bytes
+    whose number, by modulo, is `part`. `file` is the position of the file in the plan, `format` made of names of declared
+    formats: "a", "a+b" where a file mixes them, "e/a" where lines of a are inside those of e.
     """
 
     file: int
@@ -25,6 +26,8 @@ class Range(NamedTuple):
     start: int
     stop: int
     format: str
+    part: int = 0
+    parts: int = 1
 
 
 @dataclass

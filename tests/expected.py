@@ -18,9 +18,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "sample_logs")]
 import small  # noqa: E402
 
 from pipeline.chosen import chosen_formats  # noqa: E402
+from pipeline.find import find  # noqa: E402
 from pipeline.options import Wanted  # noqa: E402
+from pipeline.plan import plan  # noqa: E402
+from pipeline.read import Read  # noqa: E402
 from pipeline.run import run  # noqa: E402
-from pipeline.source import Read, find, plan  # noqa: E402
 from schemas import load  # noqa: E402
 from schemas.policy import read_policy  # noqa: E402
 from schemas.tables import trends  # noqa: E402

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.chosen import detected
+from pipeline.cut import padded
+from pipeline.find import find
 from pipeline.options import Wanted
 from pipeline.run import run
-from pipeline.source import find, padded
 from schemas import load
 from schemas.load import DeclarationError, read_format
 from schemas.policy import Policy, make_policy

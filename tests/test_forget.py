@@ -21,8 +21,8 @@ from lifecycle import ALICE, NOW, PACK, command, everything, publish, read, rele
 
 from pipeline import forget, rewrite
 from pipeline.cli import main
+from pipeline.find import Input, find
 from pipeline.rewrite import is_open, remove_lines
-from pipeline.source import Input, find
 from schemas.policy import Ip
 from schemas.trouble import Trouble
 from transforms.forgotten import Forgotten

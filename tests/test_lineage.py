@@ -14,12 +14,12 @@ import pytest
 from pipeline import flow as contents
 from pipeline.chosen import chosen_database, chosen_policy
 from pipeline.events import SCHEMA, WORDS
+from pipeline.find import find
 from pipeline.forked import ForkServer
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
 from pipeline.run import execute, prepare
-from pipeline.source import find
 from schemas import load
 from schemas.lineage import Holding, classes, holdings, lineage, refuse_link, refuse_links
 from schemas.load import DeclarationError, Fields

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.source import Read, find, plan
+from pipeline.find import find
+from pipeline.plan import plan
+from pipeline.read import Read
 from schemas import load
 from schemas.load import Format, read_format
 from schemas.policy import Policy

@@ -13,7 +13,9 @@ import pytest
 from test_parse_crowdsec import expected
 
 from pipeline.chosen import detected
-from pipeline.source import Read, find, plan
+from pipeline.find import find
+from pipeline.plan import plan
+from pipeline.read import Read
 from schemas import load
 from schemas.policy import Policy
 from schemas.stages import Events

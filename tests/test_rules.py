@@ -24,12 +24,12 @@ from apache_beam.typehints.decorators import TypeCheckError
 from canaries.hunt import unpacked
 
 from pipeline.chosen import chosen_database, chosen_policy
+from pipeline.find import find
 from pipeline.flow import flow
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
 from pipeline.run import prepare
-from pipeline.source import find
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.stages import Chunk, Events, PseudonymousEvents, Range, Sealed

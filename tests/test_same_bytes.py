@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 import zstandard
 
+from pipeline.find import find
 from pipeline.options import Wanted
+from pipeline.plan import plan
 from pipeline.run import run
+from pipeline.stream import STRIPE
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_logs"
@@ -140,6 +143,17 @@ def test_packed(
     packed = tmp_path / f"access.log.{ending}"
     packed.write_bytes(pack(lines))
     assert published(tmp_path / "X", packed, beam=("--chunk_bytes=65536",)) == expected
+
+
+def test_parts_of_one_packed_log(tmp_path: Path, log: Path) -> None:
+    """Two workers unpack the same log, and each parses every second stripe of it: 36 MB, three stripes."""
+    text = log.read_bytes() * 15
+    (tmp_path / "plain.log").write_bytes(text)
+    packed = tmp_path / "packed.log.gz"
+    packed.write_bytes(gzip.compress(text, compresslevel=1))
+    (source,) = find([str(packed)])
+    assert len(plan([source], ["combined"], len(text), workers=2)) == 2 < len(text) / STRIPE
+    assert published(tmp_path / "X", packed, workers=2) == published(tmp_path / "Y", tmp_path / "plain.log")
 
 
 # ---- several sites --------------------------------------------------------------------------------------------------

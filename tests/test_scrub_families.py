@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.chosen import HEAD
+from pipeline.cut import padded
 from pipeline.scrub import Scrubber
-from pipeline.source import padded
 from schemas import load
 from schemas.policy import Policy, make_policy, read_policy
 from schemas.stages import Accounts, Chunk

@@ -14,8 +14,10 @@ import expected
 import pytest
 
 from pipeline.chosen import chosen_formats
+from pipeline.find import find
 from pipeline.options import Wanted
-from pipeline.source import Read, find, plan
+from pipeline.plan import plan
+from pipeline.read import Read
 from schemas import load
 from schemas.policy import Policy
 from transforms.addresses import forwarded_client

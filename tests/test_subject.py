@@ -20,8 +20,8 @@ from lifecycle import ALICE, NOW, PACK, command, said
 from pipeline import search
 from pipeline.chosen import chosen_formats, chosen_policy
 from pipeline.cli import main
+from pipeline.find import Input, find
 from pipeline.search import Found, Search, pieces
-from pipeline.source import Input, find
 from pipeline.subject import ranges
 from pipeline.whose import END, whose
 from schemas.policy import Ip, Policy

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import apart, forked
+from pipeline import apart, worker
 from pipeline.forked import ForkServer
 from pipeline.options import Wanted
 from pipeline.run import run
-from pipeline.worker import ALONE
 from schemas.trouble import Trouble
 
 LOG = Path(__file__).resolve().parents[1] / "sample_logs" / "combined" / "input.log"
@@ -35,13 +34,24 @@ subprocess.Popen = lambda command, **named: commands.append(command) or real(com
 pid = worker.start({"PIPELINE_OPTIONS": "no JSON"})
 print(json.dumps([commands[0][-1], os.waitpid(pid, 0)[1] != 0]))
 """
+SERVER = """
+import json
+from pipeline import apart
+from pipeline.forked import ForkServer
+begin, methods = apart.begin, []
+apart.begin = lambda method, *given: methods.append(method) or begin(method, *given)
+with ForkServer(2) as server:
+    server.start()
+    server.wait_until_ready()
+    print(json.dumps([methods, server.has_died(0.0)]))
+"""
 
 
 def told(program: str) -> object:
     """What a program prints, as JSON."""
     command = [*apart.command("x")[:-2], "-c", program]
     done = subprocess.run(
-        command, env=apart.surroundings(ALONE), capture_output=True, timeout=DEADLINE, check=True, text=True
+        command, env=apart.surroundings(apart.ALONE), capture_output=True, timeout=DEADLINE, check=True, text=True
     )
     return json.loads(done.stdout)
 
@@ -58,23 +68,29 @@ def test_what_is_forked_has_one_thread() -> None:
     assert told(FORKED) == [1, 7]
 
 
+def test_server_is_a_fork_of_the_run() -> None:
+    """What the process of a run has imported is imported once, not again for its workers."""
+    assert told(SERVER) == [["fork"], False]
+
+
 def test_process_with_threads_is_not_forked() -> None:
     """A second thread, which could hold a lock for ever in a fork: the worker is started anew."""
-    assert told(ANEW) == ["--anew", True]
+    assert told(ANEW) == ["pipeline.worker", True]
 
 
 def test_workers_that_are_started_anew_publish_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Libraries that start threads cost time, and not a byte."""
     expected = published(tmp_path / "one", 1)
-    monkeypatch.setattr(forked, "ALONE", {"OPENBLAS_NUM_THREADS": "2"})
+    monkeypatch.setattr(apart, "ALONE", {"OPENBLAS_NUM_THREADS": "2"})
     assert len(expected) > 5
     assert published(tmp_path / "two", 2) == expected
 
 
 def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends before it is ready: E103 and what to do."""
-    monkeypatch.setattr(forked.apart, "command", lambda *_: ["false"])
+    monkeypatch.setattr(worker, "serve", isinstance)  # which takes no connection for a type
     with pytest.raises(Trouble, match="--workers 1") as failed, ForkServer(2) as server:
+        server.start()
         server.wait_until_ready()
     assert failed.value.code == "E103"
 
@@ -82,5 +98,6 @@ def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_worker_needs_no_server() -> None:
     """A run in one process starts no other."""
     with ForkServer(1) as server:
+        server.start()
         assert server._process is None
         server.wait_until_ready()

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.endpoints import Endpoint
+from transforms.distinct import nullable
 from transforms.kernels import plain
 from transforms.kernels.calls import Parameters
 from transforms.partials import number
@@ -106,4 +107,4 @@ def put(
     whole = pa.concat_arrays([known, fresh])
     codes = np.full(size, -1, np.int32) if column is None else column.indices.fill_null(-1).to_numpy().copy()
     codes[rows] = pc.index_in(pa.array(texts, pa.binary()), whole, skip_nulls=True).fill_null(-1).to_numpy()[ids]
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), whole)
+    return pa.DictionaryArray.from_arrays(nullable(codes), whole)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from schemas.policy import Ip
 from schemas.stages import Events
 from transforms.addresses import forwarded_client
-from transforms.distinct import Source
+from transforms.distinct import Source, nullable
 
 KEY_BYTES = 32
 BEGINNING = -(1 << 40)  # before any event, in seconds since the epoch
@@ -214,4 +214,4 @@ def _compact(column: pa.Array) -> pa.Array:
     used, moved = np.unique(codes[codes >= 0], return_inverse=True)
     fresh = np.full(codes.size, -1, np.int32)
     fresh[codes >= 0] = moved
-    return pa.DictionaryArray.from_arrays(pa.array(fresh, mask=fresh < 0), column.dictionary.take(pa.array(used)))
+    return pa.DictionaryArray.from_arrays(nullable(fresh), column.dictionary.take(pa.array(used)))

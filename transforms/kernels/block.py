@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels import compiled
+from transforms.kernels.modes import COLLAPSE
 
 SIZE = 512 << 10  # bytes of a block: one that stays in the cache, with all its columns
 PADDING = 64  # bytes behind a block that kernels may read (they hold newlines)
 Text = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
-
-# flags: must not be missing; may be missing with its space; must not begin with "- "; blanks in front are padding
-CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8
-WIDTH = 8  # the bits of the flags from here on are the bytes of a FIXED field
 
 
 @dataclass(frozen=True)

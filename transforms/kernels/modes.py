@@ -9,6 +9,9 @@ REST = 5  # at the end of the line: the last field, when it may hold spaces
 LAST = 6  # at the last place, before the first space, of the byte behind it: an address in front of its port
 LIST = 7  # at the first space with no comma in front of it: addresses of X-Forwarded-For
 NAMED = -1  # no text around it says: the family of the format does, and it may be missing
+CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8
+"""Flags of a field: must not be missing; may be missing with its space; must not begin with "- "; blanks in front are padding."""
+FIXED_BYTES = 8  # the bits of the flags from here on are the bytes of a FIXED field
 DEEPEST = 64  # JSON objects and arrays within each other: what is deeper is not read
 
 LITERAL, CHOSEN = -1, -2

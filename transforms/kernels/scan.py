@@ -6,7 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.kernels.jit import kernel, part
-from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
+from transforms.kernels.modes import (
+    BARE,
+    CLIENT,
+    COLLAPSE,
+    FIXED,
+    FIXED_BYTES,
+    LAST,
+    LAZY,
+    LIST,
+    NO_DASH,
+    PADDED,
+    QUOTED,
+    REST,
+    WORD,
+)
 from transforms.kernels.wide import WIDTH, load, matches, ones
 from transforms.kernels.words import (
     BACKSLASH,
@@ -23,7 +37,6 @@ from transforms.kernels.words import (
     signed,
 )
 
-CLIENT, COLLAPSE, NO_DASH, PADDED = 1, 2, 4, 8  # flags of a field, see Plan in block.py
 _CR, _LF, _DASH, _BLANK, _ESCAPE, _COMMA = 13, 10, 45, 32, 92, 44
 _FAR = 1 << 40
 Ints = NDArray[np.int64]
@@ -152,7 +165,7 @@ def _fields(
             if i < 0:
                 return False, start
         elif mode == FIXED:
-            i = _fixed_end(text, i, flags >> 8)
+            i = _fixed_end(text, i, flags >> FIXED_BYTES)
         elif mode == LAST:
             i = _last_end(words, text, i, literals[f, 0] & U(255))
         elif mode == LIST:

@@ -11,9 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import clocks
-from transforms.kernels.block import CLIENT, COLLAPSE, NO_DASH, PADDED, WIDTH, Block, Int32, Plan, Rows
+from transforms.kernels.block import Block, Int32, Plan, Rows
 from transforms.kernels.lines import surely_none
-from transforms.kernels.modes import BARE, FIXED, LAST, LAZY, LIST, QUOTED, REST, WORD
+from transforms.kernels.modes import (
+    BARE,
+    CLIENT,
+    COLLAPSE,
+    FIXED,
+    FIXED_BYTES,
+    LAST,
+    LAZY,
+    LIST,
+    NO_DASH,
+    PADDED,
+    QUOTED,
+    REST,
+    WORD,
+)  # fmt: skip
 from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader
 
 LONGEST_USER = 255  # bounds the backtracking of the regex: a line costs O(its length), whatever is in it
@@ -109,7 +123,7 @@ class Layout(Reader):
             if field.mode == LAZY:
                 flags |= (COLLAPSE if self.may_miss(i) else 0) | (NO_DASH if literal.startswith(b" ") else 0)
             if field.mode == FIXED:
-                flags = clocks.width(field.type) << WIDTH
+                flags = clocks.width(field.type) << FIXED_BYTES
             rows.append((field.mode, flags, literal))
         return Plan(self.lead, tuple(rows))
 

@@ -5,7 +5,7 @@ import json
 import os
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import apache_beam as beam
 from pipeline import conservation, publish, sink
 from pipeline.entry import FileRead, Period
 from pipeline.job import InputDigest, Job
+from pipeline.launcher import Due
 from pipeline.ledger import Ledger
 from pipeline.noised import draw
 from pipeline.rejects import refuse_rejects
@@ -71,26 +72,26 @@ class StageSite(beam.DoFn):
 class Publish(beam.PTransform):
     """What was staged → one commit with ledger entry, manifest and run.json; yields the run's number of tables."""
 
-    def __init__(self, job: Job, key: KeyReference) -> None:
+    def __init__(self, job: Job, key: KeyReference, due: Due | None = None) -> None:
         super().__init__()
-        self.job, self.key = job, key
+        self.commit = Commit(job, key, due or Due())
 
     def expand(self, staged: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[int]:
-        return staged | "Together" >> beam.GroupByKey() | "Commit" >> beam.ParDo(Commit(self.job, self.key))
+        return staged | "Together" >> beam.GroupByKey() | "Commit" >> beam.ParDo(self.commit)
 
 
 class Commit(beam.DoFn):
     """Checks that everything adds up, then commits. Replays change nothing."""
 
-    def __init__(self, job: Job, key: KeyReference) -> None:
-        self.job, self.key = job, key
+    def __init__(self, job: Job, key: KeyReference, due: Due) -> None:
+        self.job, self.key, self.due = job, key, due
 
     def process(self, together: tuple[int, Iterable[bytes]]) -> Iterable[int]:
         _, contents = together
         with only_codes():
             sites = sorted((json.loads(content) for content in contents), key=lambda record: record["site"])
             accounts = next(site["accounts"] for site in sites if site["accounts"])
-            yield finish(self.job, sites, accounting.from_bytes(accounts.encode()), self.key)
+            yield finish(self.job, sites, accounting.from_bytes(accounts.encode()), self.key, self.due)
 
 
 def committed(root: Path, run_id: str) -> bool:
@@ -98,7 +99,7 @@ def committed(root: Path, run_id: str) -> bool:
     return any(entry.run_id == run_id for entry in Ledger.load(root).entries)
 
 
-def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts, key: KeyReference) -> int:
+def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts, key: KeyReference, due: Due) -> int:
     """Check, commit and record a run; `sites` are the records of Stage. Returns the number of periods decided."""
     root = Path(job.root)
     if not committed(root, job.run_id):
@@ -111,8 +112,9 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts, key: KeyRe
             ]
         publish.write_run(root, job.run_id, record)  # before the commit: behind it nothing may be missing
         try:
-            check(job, record, staged)
-            _commit(root, job, record, staged, accounts, noise)
+            read = [] if job.preview else files_read(job, accounts, due)
+            check(job, record, staged)  # behind the digests: whether they are of the files that were read
+            _commit(root, job, record, staged, read, noise)
         except Trouble as trouble:  # the counts and the shapes of rejects are needed most now
             publish.write_run(root, job.run_id, {**record, "refused": trouble.code})
             raise
@@ -120,7 +122,7 @@ def finish(job: Job, sites: list[dict[str, Any]], accounts: Accounts, key: KeyRe
 
 
 def _commit(
-    root: Path, job: Job, record: dict[str, Any], staged: dict[str, list[Staged]], accounts: Accounts,
+    root: Path, job: Job, record: dict[str, Any], staged: dict[str, list[Staged]], read: Sequence[FileRead],
     noise: Mapping[str, Mapping[str, Noise]],
 ) -> None:  # fmt: skip
     """Publish, or show, what was staged; a profile that has decided nothing is in no entry."""
@@ -144,7 +146,7 @@ def _commit(
             publications,
             run_id=job.run_id,
             committed=job.committed,
-            files_read=files_read(job, accounts),
+            files_read=read,
             files_skipped=job.skipped,
             zones={site.name: site.timezone for site in job.policy.all_sites},
         )
@@ -181,13 +183,13 @@ def moved(source: InputDigest) -> bool:
     return now.st_ino != source.inode or now.st_size < source.bytes
 
 
-def files_read(job: Job, accounts: Accounts) -> list[FileRead]:
-    """The files of this run as the ledger keeps them."""
+def files_read(job: Job, accounts: Accounts, due: Due) -> list[FileRead]:
+    """The files of this run as the ledger keeps them. Raises Trouble E302, E303 when one is no longer what it was."""
     days: dict[int, dict[str, dict[dt.date, int]]] = {}
     for (file, site, day), count in accounts.days.items():
         days.setdefault(file, {}).setdefault(site, {})[as_date(day)] = count
     return [
-        FileRead(one.sha256, one.bytes, first, last, days.get(number, {}), job.assigned)
+        FileRead(one.sha256 or due.of(number), one.bytes, first, last, days.get(number, {}), job.assigned)
         for number, one in enumerate(job.inputs)
         for first, last in [accounts.edges.get(number, (None, None))]
     ]

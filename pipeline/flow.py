@@ -6,7 +6,7 @@ import apache_beam as beam
 
 from pipeline.deliver import Publish, Stage
 from pipeline.job import Job
-from pipeline.launcher import Reporter
+from pipeline.launcher import Due, Reporter
 from pipeline.read import Read
 from schemas.lineage import refuse_links
 from schemas.stages import Range
@@ -20,11 +20,17 @@ from transforms.tally import Tally
 
 
 def flow(
-    pipeline: beam.Pipeline, job: Job, key: KeyReference, reporter: Reporter | None = None, content: type[bytes] = bytes
+    pipeline: beam.Pipeline,
+    job: Job,
+    key: KeyReference,
+    reporter: Reporter | None = None,
+    due: Due | None = None,
+    content: type[bytes] = bytes,
 ) -> beam.PCollection[int]:
     """Ranges of the input files in, one commit out. One chain: no branch, no side input, no second sink (DESIGN.md 2).
 
-    `content` is the type of sealed tallies: Held where the run's processes are of one family.
+    `due` tells digests that were not waited for. `content` is the type of sealed tallies: Held where the run's processes
+    are of one family.
     """
     refuse_links(job.fields, job.trends)  # no type, table or file holds a network beside an identity
     return (
@@ -43,5 +49,5 @@ def flow(
         | "Gather" >> Gather(job.sites, job.shares, content)  # (site number, its sealed tallies)
         | "Guard" >> Guard(job.policy, job.trends, job.terms, key)  # Released of each profile: k neighbourhoods a row
         | "Stage" >> Stage(job)  # Parquet in a staging folder
-        | "Publish" >> Publish(job, key)  # one commit, and before it the noise of a profile that has any
+        | "Publish" >> Publish(job, key, due)  # one commit, and before it the noise of a profile that has any
     )

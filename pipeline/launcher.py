@@ -1,4 +1,4 @@
-"""Launcher: the socket on which a run hands its key to workers of this host and hears how far they are."""
+"""Launcher: the socket on which a run hands its key to workers of this host, hears how far they are, and tells digests."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from schemas.trouble import Trouble, from_text
 from transforms import keys
 from transforms.keys import KeyReference
 
 LONGEST_PLACE = 80  # bytes; a socket's path has at most 104 (sun_path of macOS; Linux has 108)
 
 Listener = Callable[[int, int], None]  # bytes of input done, lines read; both since the last call
+Digest = Callable[[int], str]  # sha256 of an input, by its number; raises Trouble
 
 
 class Launcher:
@@ -29,8 +32,8 @@ class Launcher:
     and answers this user's processes alone. With `key_ref` (file:PATH) workers elsewhere read the key themselves.
     """
 
-    def __init__(self, listener: Listener, key_ref: str | None = None) -> None:
-        self._listener, self._key_ref = listener, key_ref
+    def __init__(self, listener: Listener, key_ref: str | None = None, digest: Digest | None = None) -> None:
+        self.listener, self.digest, self._key_ref = listener, digest, key_ref
 
     def __enter__(self) -> Launcher:
         if self._key_ref:
@@ -41,7 +44,7 @@ class Launcher:
         self.key = KeyReference(self._key_ref or f"socket:{self._path}")
         if not self._key_ref:
             keys.hold(self.key.text, self._key)
-        _listeners[str(self._path)] = self._listener
+        _here[str(self._path)] = self
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(self._path))
         self._path.chmod(0o600)
@@ -55,11 +58,15 @@ class Launcher:
         self._server.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         keys.forget(self.key.text)
-        _listeners.pop(str(self._path), None)
+        _here.pop(str(self._path), None)
 
     @property
     def reporter(self) -> Reporter:
         return Reporter(str(self._path))
+
+    @property
+    def due(self) -> Due:
+        return Due(str(self._path))
 
     def _serve(self) -> None:
         while True:
@@ -74,11 +81,21 @@ class Launcher:
             if _user_of(line) != os.getuid():
                 return
             for message in line.makefile("rb"):
-                if message == b"key\n":
-                    line.sendall(self._key)
-                else:
-                    done, lines = message.split()
-                    self._listener(int(done), int(lines))
+                match message.split():
+                    case [b"key"]:
+                        line.sendall(self._key)
+                    case [b"digest", number] if self.digest:
+                        line.sendall(_told(self.digest, int(number)))
+                    case [done, lines]:
+                        self.listener(int(done), int(lines))
+
+
+def _told(digest: Digest, number: int) -> bytes:
+    """A line: the digest, or what went wrong."""
+    try:
+        return digest(number).encode() + b"\n"
+    except Trouble as trouble:
+        return str(trouble).encode() + b"\n"
 
 
 def private_folder() -> Path:
@@ -99,7 +116,7 @@ def _user_of(line: socket.socket) -> int:
     return int(user)
 
 
-_listeners: dict[str, Listener] = {}  # of this process: its own workers need no socket
+_here: dict[str, Launcher] = {}  # of this process: its own workers need no socket
 
 
 class Reporter:
@@ -113,8 +130,8 @@ class Reporter:
         return {"path": self.path, "_line": None}
 
     def __call__(self, done: int, lines: int) -> None:
-        if listener := _listeners.get(self.path):
-            listener(done, lines)
+        if launcher := _here.get(self.path):
+            launcher.listener(done, lines)
             return
         try:
             if self._line is None:
@@ -125,3 +142,27 @@ class Reporter:
             if self._line:
                 self._line.close()
             self._line = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """What the commit calls for digests that nobody needs before: the launcher goes on hashing while lines are read."""
+
+    path: str = ""
+
+    def of(self, number: int) -> str:
+        """sha256 of an input, by its number; as soon as there is one. Raises Trouble E302, E303, E103."""
+        if (launcher := _here.get(self.path)) and launcher.digest:
+            return launcher.digest(number)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.connect(self.path)
+                line.sendall(b"digest %d\n" % number)
+                told = line.makefile("rb").readline().decode().rstrip("\n")
+        except OSError:
+            told = ""
+        if trouble := from_text(told):
+            raise trouble
+        if not told:
+            raise Trouble("E103", "the process of the run tells no digests")
+        return told

@@ -108,6 +108,11 @@ class Ledger:
         return {file.sha256: file for entry in self.entries for file in entry.files_read}
 
     @cached_property
+    def sizes(self) -> frozenset[int]:
+        """Sizes in bytes of all files that were read: a file of another size is none of them."""
+        return frozenset(file.bytes for file in self._read.values())
+
+    @cached_property
     def retired(self) -> dict[str, str]:
         """Place below DIR → sha256 of every published file whose time is over: it is there no more, its period stays decided."""
         digests = {f"{entry.folder}/{file.path}": file.sha256 for entry in self.entries for file in entry.files}

@@ -10,9 +10,11 @@ import os
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outc
         job, fresh = prepare(wanted, policy, countries, inputs, now, chosen, digests)
         if job.ranges:
             try:
-                execute(job, chosen, wanted, sum(source.size for source in fresh), server)
+                execute(job, chosen, wanted, fresh, server, digests)
             finally:
                 publish.discard(wanted.output, job.run_id)
             record = json.loads((wanted.output / "internal" / "runs" / job.run_id / "run.json").read_text())
@@ -119,13 +121,19 @@ def prepare(
     grains = {name: grains_of(policy, name) for name in names}
     assigned = assignment(wanted, policy)
     made = digests or Digests()
+    same_size = Counter(source.size for source in inputs)
     fresh: list[Input] = []
     read: list[InputDigest] = []
     skipped: set[str] = set()
     repeated = 0
     for source in inputs:
-        sha256 = made.of(source)
-        if sha256 in {one.sha256 for one in read} | skipped:
+        # a file that cannot be one that was read, nor another input once more, is hashed while it is read
+        can_wait = engine.local and same_size[source.size] == 1 and source.size not in ledger.sizes
+        sha256 = None if can_wait else made.of(source)
+        if sha256 is None:
+            fresh.append(source)
+            read.append(InputDigest(source.place, None, source.size, source.inode))
+        elif sha256 in {one.sha256 for one in read} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
         elif all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
             skipped.add(sha256)
@@ -215,8 +223,10 @@ def provenance(policy: Policy, countries: Countries) -> Provenance:
     )
 
 
-def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkServer) -> None:
-    """Build the graph and run it. Raises Trouble."""
+def execute(
+    job: Job, engine: Engine, wanted: Wanted, fresh: Sequence[Input], server: ForkServer, digests: Digests
+) -> None:
+    """Build the graph over the `fresh` inputs and run it. Raises Trouble."""
     import apache_beam as beam
 
     from pipeline.flow import flow
@@ -224,7 +234,7 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
     from transforms.held import Held, holding
     from transforms.kernels import calls
 
-    progress = Progress(total, sys.stderr, enabled=not wanted.quiet)
+    progress = Progress(sum(source.size for source in fresh), sys.stderr, enabled=not wanted.quiet)
     progress.stage(GETTING_READY)
     if server.is_needed:
         server.wait_until_ready()  # it has compiled them for all workers
@@ -232,10 +242,12 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
         calls.warm()
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
-        with Launcher(progress, wanted.key_ref) as launcher, guarded, forked_workers(server), holding():
+        asked = partial(digest_of, digests, fresh)
+        with Launcher(progress, wanted.key_ref, asked) as launcher, guarded, forked_workers(server), holding():
             content = Held if engine.local else bytes
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
-            flow(pipeline, job, launcher.key, launcher.reporter if progress.enabled else None, content)
+            reporter = launcher.reporter if progress.enabled else None
+            flow(pipeline, job, launcher.key, reporter, launcher.due, content)
             pipeline.run().wait_until_finish()
     except Trouble:
         raise
@@ -251,6 +263,11 @@ def execute(job: Job, engine: Engine, wanted: Wanted, total: int, server: ForkSe
         raise trouble from None
     finally:
         progress.clear()
+
+
+def digest_of(digests: Digests, fresh: Sequence[Input], number: int) -> str:
+    """That of an input of the Job, by its number."""
+    return digests.of(fresh[number])
 
 
 def nothing_to_read(job: Job) -> dict[str, Any]:

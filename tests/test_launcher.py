@@ -18,13 +18,14 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from pipeline.launcher import Launcher, Reporter
+from pipeline.launcher import Due, Launcher, Reporter
 from pipeline.progress import Progress, clock, size
 from schemas.trouble import Trouble
 from transforms import keys
 from transforms.keys import KeyReference
 
 FETCH = "import sys; from transforms.keys import KeyReference; print(KeyReference(sys.argv[1]).fetch().hex())"
+DUE = "import sys; from pipeline.launcher import Due; print(Due(sys.argv[1]).of(7))"
 REPORT = "import sys; from pipeline.launcher import Reporter; r = Reporter(sys.argv[1]); r(30, 2); r(40, 3)"
 DEADLINE = 20.0
 
@@ -277,3 +278,33 @@ def test_sizes_are_for_people(count: float, text: str) -> None:
 def test_times_are_for_people(seconds: float, text: str) -> None:
     """Seconds as a clock."""
     assert clock(seconds) == text
+
+
+# ---- digests --------------------------------------------------------------------------------------------------------
+
+
+def told(number: int) -> str:
+    """Stands for sha256; input 8 is one that has become shorter."""
+    if number == 8:
+        raise Trouble("E303", "a.log became shorter while it was read")
+    return f"{number:064x}"
+
+
+def test_workers_ask_for_digests(root: Path) -> None:
+    """In the process of the run and in another; what went wrong there goes wrong here."""
+    with Launcher(lambda done, lines: None, digest=told) as launcher:
+        assert launcher.due.of(7) == elsewhere(root, DUE, launcher.due.path) == f"{7:064x}"
+        failing = DUE.replace("of(7)", "of(8)")
+        with pytest.raises(subprocess.CalledProcessError) as other:
+            elsewhere(root, failing, launcher.due.path)
+        with pytest.raises(Trouble, match="shorter") as own:
+            launcher.due.of(8)
+    assert own.value.code == "E303" and "crowdlog[E303/3]: a.log became shorter" in other.value.stderr
+
+
+def test_nobody_to_ask_is_trouble(launcher: Launcher) -> None:
+    """A run without digests, or none at all: E103, and nobody waits."""
+    for due in (launcher.due, Due(), Due("/nowhere/run")):
+        with pytest.raises(Trouble) as failed:
+            due.of(0)
+        assert failed.value.code == "E103"

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import flow as contents
 from pipeline.chosen import chosen_database, chosen_policy
+from pipeline.digests import Digests
 from pipeline.events import SCHEMA, WORDS
 from pipeline.find import find
 from pipeline.forked import ForkServer
@@ -204,6 +205,6 @@ def test_graph_would_be_built_without_the_rule(job: Job, launcher: Launcher, mon
 def test_run_ends_with_two_and_writes_nothing(job: Job, wanted: Wanted) -> None:
     """A run that would link them is a wrong declaration (exit 2); nothing is published."""
     with pytest.raises(Trouble) as error:
-        execute(job, engine(wanted), wanted, 1, ForkServer(1))
+        execute(job, engine(wanted), wanted, [], ForkServer(1), Digests())
     assert (error.value.code, error.value.exit) == ("E202", 2)
     assert not list(wanted.output.rglob("*.parquet"))

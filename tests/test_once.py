@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
 
 from pipeline import run as running
+from pipeline.digests import Digests
+from pipeline.find import Input
 from pipeline.options import Wanted
+from schemas.stages import Chunk, Events
 from schemas.trouble import Trouble
+from transforms.parse import Parse
 
 NOW = int(dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp())
 DAY = 86_400
@@ -127,3 +133,66 @@ def test_a_refused_run_leaves_its_counts(tmp_path: Path) -> None:
     assert not (output / "internal" / "staging").exists() or not list(
         (output / "internal" / "staging").rglob("*.parquet")
     )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What happened in the process of a run: names of files whose digest was asked for, and "read" when their lines were."""
+    happened: list[str] = []
+    of, events = Digests.of, Parse.events
+
+    def digest(self: Digests, source: Input) -> str:
+        happened.append(Path(source.path).name)
+        return of(self, source)
+
+    def parse(self: Parse, chunk: Chunk) -> Iterator[Events]:
+        happened.append("read")
+        yield from events(self, chunk)
+
+    monkeypatch.setattr(Digests, "of", digest)
+    monkeypatch.setattr(Parse, "events", parse)
+    return happened
+
+
+def test_digests_that_nobody_needs_are_waited_for_last(tmp_path: Path, asked: list[str]) -> None:
+    """A file of a size that no file had: its lines are read first. The ledger has the digest of the library."""
+    log, output = tmp_path / "a.log", tmp_path / "out"
+    log.write_text(lines(START, START + DAY))
+    run(log, output=output)
+    assert asked == ["read", "a.log"]
+    (entry,) = (json.loads(file.read_text()) for file in (output / "internal" / "ledger").glob("*.json"))
+    assert [file["sha256"] for file in entry["files_read"]] == [hashlib.sha256(log.read_bytes()).hexdigest()]
+
+
+def test_digests_that_may_be_known_are_asked_for_first(tmp_path: Path, asked: list[str]) -> None:
+    """Of a size that the ledger has, or of two inputs: the same bytes are not read again, other ones of that size are."""
+    one, two, output = tmp_path / "1.log", tmp_path / "2.log", tmp_path / "out"
+    one.write_text(lines(START, START + DAY))
+    two.write_bytes(one.read_bytes())
+    assert run(one, two, output=output)["files_skipped"] == 1
+    assert asked == ["1.log", "2.log", "read"]
+    asked.clear()
+    assert run(one, output=output)["lines"] == 0
+    assert asked == ["1.log"]
+    asked.clear()
+    one.write_text(one.read_text().replace("/a HTTP", "/b HTTP"))
+    assert run(one, output=output)["lines"] == 144
+    assert asked == ["1.log", "read"]
+
+
+def test_a_file_that_is_rotated_before_its_digest_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines were read, and the digest would be that of another file: exit 3, nothing published."""
+    log, output, of = tmp_path / "access.log", tmp_path / "out", Digests.of
+    log.write_text(lines(START, START + DAY))
+
+    def rotate_first(self: Digests, source: Input) -> str:
+        log.rename(tmp_path / "access.log.1")
+        log.write_text(lines(START, START + 2 * DAY))
+        return of(self, source)
+
+    monkeypatch.setattr(Digests, "of", rotate_first)
+    with pytest.raises(Trouble, match="rotated") as trouble:
+        run(log, output=output)
+    assert trouble.value.code == "E303"
+    assert not (output / "release").exists()
+    assert not list((output / "internal").glob("ledger/*.json"))

@@ -23,7 +23,7 @@ def plan(
     known: Mapping[str, Format] | None = None,
     workers: int = 1,
 ) -> list[Range]:
-    """Ranges of about `target` bytes, largest first; `formats` are those of the inputs.
+    """Ranges of at most `target` bytes, largest first; `formats` are those of the inputs.
 
     A packed file is cut by `parts_of`. A file whose format (of `known`) has header lines is one Range: they may come
     anywhere, so that what a line in the middle says is known only after all lines before it were read.
@@ -32,7 +32,8 @@ def plan(
     for number, (source, format_) in enumerate(zip(inputs, formats, strict=True)):
         headed = has_header(format_, known or {})
         parts = 1 if headed else parts_of(source, total, workers)
-        step = max(source.size, 1) if headed or source.packed else target
+        pieces = 1 if headed or source.packed else max(1, math.ceil(source.size / target))
+        step = max(1, math.ceil(source.size / pieces))  # all of one size, for they may be dealt out before any is read
         for start in range(0, source.size, step):
             stop = min(start + step, source.size)
             ranges += [Range(number, source.place, start, stop, format_, part, parts) for part in range(parts)]

@@ -143,7 +143,7 @@ def prepare(
     written = chosen_clock(wanted, now)
     formats, forms = chosen_formats(wanted, policy, fresh)
     total = expected_bytes(fresh)
-    target = max(engine.chunk, min(RANGE, total // (4 * engine.workers)))
+    target = max(engine.chunk, range_bytes(total, engine))
     terms = tuple(terms_of(name, wanted, policy, ledger, now, ledger.edges(skipped)) for name in names)
     job = Job(
         root=str(wanted.output.absolute()),
@@ -170,6 +170,16 @@ def prepare(
         forgotten=Forgotten.of(wanted.output),
     )
     return job, fresh
+
+
+def range_bytes(total: int, engine: Engine) -> int:
+    """Bytes of a Range at most, so that all workers have as much of the `total`.
+
+    Beam's local engine deals Ranges out in turns before any is read; others give the next one to whoever is done. Each Range is a
+    tally to be merged.
+    """
+    rounds = -(-total // (engine.workers * RANGE)) if engine.local else 4
+    return min(RANGE, -(-total // (engine.workers * max(1, rounds))))
 
 
 def grains_of(policy: Policy, profile: str) -> dict[str, dict[str, str]]:

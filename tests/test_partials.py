@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import partials
+from transforms import keys, partials
 from transforms.distinct import codes_of, nullable
+from transforms.keys import KeyReference, Seal
+from transforms.merge import ArrowMerge
 from transforms.packed import Packed, pack
 from transforms.partials import KEYS, Partial
+from transforms.sealed import open_all, seal_partial
 
 Event = tuple[int, int, int, tuple[str, ...], bytes | None, int, int]
 
@@ -82,6 +85,33 @@ def test_merge_says_what_the_events_say(parts: list[list[Event]], rng: random.Ra
     built = [build(one) for one in parts]
     rng.shuffle(built)
     assert said(partials.merge(built)) == said(build([e for one in parts for e in one]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    bundles=st.lists(
+        st.lists(st.lists(event, min_size=1, max_size=10), min_size=1, max_size=4), min_size=1, max_size=3
+    ),
+    floor=st.sampled_from([0, 500, 1 << 20]),
+)
+def test_sealed_tallies_say_the_same_whenever_they_are_merged(bundles: list[list[list[Event]]], floor: int) -> None:
+    """At once, when they have doubled, at the end of a bundle, or all at the end: what a floor of 0, of some or of all leaves."""
+    keys.hold("here", bytes(32))
+    try:
+        seal, merging = Seal(bytes(32)), ArrowMerge(KeyReference("here"), 1)
+        merging.floor = floor
+        bundled = []
+        for bundle in bundles:
+            held = merging.create_accumulator()
+            for events in bundle:
+                held = merging.add_input(held, seal_partial(seal, build(events)))
+            bundled.append(merging.compact(held))
+            assert floor or len(bundled[-1]) == 1
+            assert floor < 1 << 20 or len(bundled[-1]) == len(bundle)
+        (tally,), _ = open_all(seal, [merging.extract_output(merging.merge_accumulators(bundled))])
+        assert said(tally.whole()) == said(build([e for bundle in bundles for events in bundle for e in events]))
+    finally:
+        keys.forget("here")
 
 
 def through_bytes(part: Partial) -> Partial:

@@ -7,8 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.find import Input
+from pipeline.options import Engine
 from pipeline.plan import plan
+from pipeline.run import RANGE, range_bytes
 from schemas import load
+
+ENGINE = Engine(None, None, True, 1, 0, 0)
 
 
 @settings(deadline=None)
@@ -54,3 +58,18 @@ def test_a_compressed_file_is_cut_where_workers_would_wait(
         assert [(r.part, r.parts) for r in ranges if r.file == number] == [(i, count) for i in range(count)]
     headed = {"f": next(one for one in load.formats().values() if one.header)}
     assert {r.parts for r in plan(inputs, formats, 1 << 30, headed, workers)} == {1}
+
+
+@given(total=st.integers(1, 1 << 40), workers=st.integers(1, 64))
+def test_the_local_engine_deals_out_equal_shares(total: int, workers: int) -> None:
+    """Of one file each worker gets as many Ranges as any other, none of more than RANGE bytes, and all of one size."""
+    target = range_bytes(total, ENGINE._replace(local=True, workers=workers))
+    ranges = plan([Input("a.log", total, False)], ["f"], target)
+    sizes = [r.stop - r.start for r in ranges]
+    assert max(sizes) <= RANGE and max(sizes) - min(sizes) < len(sizes)
+    assert len(ranges) % workers == 0 or total < 1 << 25
+
+
+def test_other_engines_have_more_ranges_than_workers() -> None:
+    """They give the next one to whoever is done."""
+    assert range_bytes(32_000, ENGINE._replace(local=False, workers=8)) == 1000

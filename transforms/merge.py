@@ -24,19 +24,22 @@ class ArrowMerge(beam.CombineFn):
 
     def add_input(self, held: list[bytes], sealed: bytes) -> list[bytes]:
         held.append(sealed)
-        fresh = sum(map(len, held[1:]))
-        return self.compact(held) if fresh > max(self.floor, len(held[0])) else held
+        return self._merge(held) if _fresh(held) > max(self.floor, len(held[0])) else held
 
     def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
         return [sealed for held in accumulators for sealed in held]
 
     def compact(self, held: list[bytes]) -> list[bytes]:
+        """At the end of a bundle: what is small is merged once, with that of other bundles."""
+        return self._merge(held) if _fresh(held) > self.floor else held
+
+    def extract_output(self, held: list[bytes]) -> bytes:
+        return self._merge(held)[0]
+
+    def _merge(self, held: list[bytes]) -> list[bytes]:
         if len(held) > 1:
             held[:] = [self._merged(held)]  # in place, for Beam keeps the list until all numbers are done
         return held
-
-    def extract_output(self, held: list[bytes]) -> bytes:
-        return self.compact(held)[0]
 
     def _merged(self, held: list[bytes]) -> bytes:
         with only_codes():
@@ -48,6 +51,11 @@ class ArrowMerge(beam.CombineFn):
 
     def get_accumulator_coder(self) -> coders.Coder:
         return coders.IterableCoder(coders.registry.get_coder(self.content))
+
+
+def _fresh(held: list[bytes]) -> int:
+    """Bytes behind the first sealed tally."""
+    return sum(map(len, held[1:]))
 
 
 class Merge(beam.PTransform):

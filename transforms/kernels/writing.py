@@ -160,17 +160,3 @@ def runs(block: Block, starts: Int32, lens: Int32) -> tuple[Int32, Int32]:
 
     first, run = np.empty(starts.size, np.int32), np.empty(starts.size, np.int32)
     return first[: kernel(block.words, starts, lens, first, run)], run
-
-
-def warm() -> None:
-    """Compile the kernels that write, or load them from the cache."""
-    line = b"1.5\n"
-    block = Block()
-    block.fill(np.frombuffer(line, np.uint8))
-    spans = np.zeros((1, 1), np.int32), np.full((1, 1), 3, np.int32)
-    quads(block, spans[0][0], spans[1][0])
-    runs(block, spans[0][0], spans[1][0])
-    cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
-    lexicon = Lexicon()
-    codes = np.array([[lexicon.number(b"-")]], np.int32)
-    Template(lexicon, [b"", b"\n"], [None], QUAD).write(block, *spans, codes, np.zeros(1, np.uint64))

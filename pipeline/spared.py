@@ -1,4 +1,4 @@
-"""Spared: packages that our libraries look for and do without, and that no command uses: there they find none of them."""
+"""Spared: packages that our libraries look for and no command uses, which are not found, and threads that nobody needs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transforms.kernels import compiled, plain
 from transforms.kernels.block import PADDING, Block, Int32, Int64
 from transforms.kernels.dictionary import longer
-from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL, QUAD
+from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL
 
 Text = NDArray[np.uint8]
 BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}

@@ -81,6 +81,8 @@ class Treatment:
 
     def days(self, time: NDArray[np.int64], zone: str) -> NDArray[np.int32] | int:
         """The days that `treat` gives; one number where all times are of one hour and day, as those of a block mostly are."""
-        hours = {min(max(int(second), _FIRST), _LAST) // _HOUR for second in (time.min(), time.max())} if time.size else ()
-        day = _day_of_hour(*hours, zone) if len(hours) == 1 else None
-        return self.treat(time, zone)[0] if day is None else day
+        if time.size:
+            first, last = (min(max(int(second), _FIRST), _LAST) // _HOUR for second in (time.min(), time.max()))
+            if first == last and (day := _day_of_hour(first, zone)) is not None:
+                return day
+        return self.treat(time, zone)[0]

@@ -21,7 +21,6 @@ from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk, Range
 from schemas.trouble import Trouble
 from transforms import accounts as adding
-from transforms.kernels import calls, writing
 from transforms.parse import Parse
 from transforms.parsers.detect import detect
 from transforms.parsers.directive import DirectiveError
@@ -80,8 +79,6 @@ class Scrubber:
             raise Trouble("E201", f"--format: {error}") from None
         self._rewriters: dict[str, Rewriter | LineRewriter] = {}
         self.parse = Parse(policy, load.fields(), self.formats, int(time.time()))
-        calls.warm()
-        writing.warm()
 
     def format_of(self, lines: Sequence[bytes]) -> str:
         """The format that was asked for, else what reads these lines. Raises DirectiveError."""

@@ -1,7 +1,8 @@
-"""Spared: packages that our libraries look for and do without, and that no command uses: there they find none of them."""
+"""Spared: packages that our libraries look for and no command uses, which are not found, and threads that nobody needs."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -43,5 +44,10 @@ def _name(frame: FrameType) -> str:
 
 
 def spare() -> None:
-    """From here on. For the entry of a command: what a process that merely imports us has is not ours to say."""
+    """From here on. For the entry of a command: what a process that merely imports us has is not ours to say.
+
+    Nor does a command need threads for linear algebra: numpy starts one a core, which spin for a while. Whoever set their
+    number has his reasons.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.meta_path.insert(0, Finder())

@@ -113,6 +113,25 @@ def test_packages_are_spared_in_a_process_of_its_own(
     assert done.stdout == f"{[] if own else sorted(SPARED)}\n"
 
 
+@pytest.mark.parametrize("given", [None, "2"], ids=["unsaid", "said"])
+def test_a_command_starts_no_threads_for_linear_algebra(
+    root: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    """An empty pipe is scrubbed by one thread, unless their number is set; and without the kernels, which no line takes."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    program = (
+        "import os, sys\nfrom pipeline.cli import main\nmain()\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules, 'numba' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, "scrub", "--quiet"]
+    done = subprocess.run(
+        command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True, text=True
+    )
+    assert done.stdout == f"{given or 1} True False\n"
+
+
 # ---- described ------------------------------------------------------------------------------------------------------
 
 

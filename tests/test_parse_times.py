@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,31 @@ def test_hours_of_a_day_on_which_the_clock_changes(day: dt.date, site: str) -> N
         (dt.date(1970, 1, 1) + dt.timedelta(d), h) for d, h in zip(days.tolist(), hours.tolist(), strict=True)
     )
     assert found == truth and found.total() == (stop - start) // 600
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Africa/Monrovia", "Pacific/Apia"]
+)
+def test_days_are_one_number_where_all_are_of_one_hour_and_day(zone: str) -> None:
+    """They are those of datetime for each second, by number or by row, also where an hour is on two days."""
+    draw, found = random.Random(zone), set()
+    for span in [1, 60, 3000, 9000] * 50:
+        first = draw.randrange(seconds(1900, 1, 1), seconds(2030, 1, 1))
+        first = draw.choice((first, first // 86_400 * 86_400 + draw.choice((0, 9000, 12_600, 18_900)) - span // 2))
+        times = [first + draw.randrange(span) for _ in range(20)]
+        shown = Treatment().days(np.array(times), zone)
+        found.add(isinstance(shown, int))
+        days = [(dt.datetime.fromtimestamp(time, ZoneInfo(zone)).date() - dt.date(1970, 1, 1)).days for time in times]
+        assert np.broadcast_to(shown, 20).tolist() == days
+    assert found == {True, False}
+
+
+def test_days_of_times_beyond_all_clocks() -> None:
+    """They are clamped as `treat` clamps them; of no time there is none."""
+    for times in ([2**62], [-(2**62), 2**62], []):
+        column = np.array(times, np.int64)
+        days = np.broadcast_to(Treatment().days(column, "UTC"), column.size)
+        assert days.tolist() == Treatment().treat(column, "UTC")[0].tolist()
 
 
 def test_local_columns_of_w3c_are_read_in_a_declared_zone(shared: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import select
 import signal
 import stat
@@ -17,8 +18,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import live
 from pipeline.cli import main
-from pipeline.live import Feed, Live
+from pipeline.cut import padded
+from pipeline.live import Batch, Feed, Live
 from pipeline.scrub import Scrubber
 from schemas.policy import Policy
 
@@ -128,6 +131,27 @@ def test_an_endless_line_takes_no_memory_and_stops_nothing(pipe: Pipe) -> None:
     assert out == 2 * CUT and "3 lines read, 2 written; dropped: too_long 1" in messages
 
 
+@pytest.mark.parametrize("end", [b"", b"no newline", b"n" * 300], ids=["newline", "none", "none and long"])
+def test_a_feed_gives_every_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes) -> None:
+    """However lines lie in what is read, all that are short enough come, in order; the others come or are counted."""
+    monkeypatch.setattr(live, "READ", 64)
+    monkeypatch.setattr(live, "CHUNK", 256)
+    monkeypatch.setattr(live, "LONGEST_LINE", 100)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the test stay
+    monkeypatch.setattr(signal, "set_wakeup_fd", lambda *_, **__: -1)
+    draw = random.Random(7)
+    lines = [bytes([draw.randrange(97, 123)]) * draw.choice((0, 1, 30, 99, 100, 101, 700)) for _ in range(2000)]
+    (tmp_path / "a.log").write_bytes(b"\n".join([*lines, end]))
+    with open(tmp_path / "a.log", "rb") as file:
+        feed = Feed(file.fileno())
+        found = b"".join(buffer[:size].tobytes() for buffer, size in feed.batches())
+    given, wanted = found.split(b"\n")[:-1], lines + [end] * bool(end)
+    assert found.endswith(b"\n")
+    assert [line for line in given if len(line) <= 100] == [line for line in wanted if len(line) <= 100]
+    assert sum(len(line) > 100 for line in given) + feed.overlong == sum(len(line) > 100 for line in wanted)
+    assert feed.overlong and all(line in wanted for line in given)
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`| head -1`: the end is quiet and 0."""
     pipe = Pipe("--quiet").started()
@@ -167,8 +191,8 @@ class Batches(Feed):
     def __init__(self, parts: list[bytes]) -> None:
         self.parts, self.overlong = parts, 0
 
-    def batches(self) -> Iterator[bytes]:
-        yield from self.parts
+    def batches(self) -> Iterator[Batch]:
+        yield from map(padded, self.parts)
 
 
 def test_a_days_key_is_gone_when_the_day_is() -> None:

@@ -211,12 +211,11 @@ def _digest(state: blake2b, message: bytes) -> bytes:
 
 def _digests(state: blake2b, quads: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
     """uint8[n, 8]: digests of the first `size` bytes of IPv4 addresses, tagged as a unit is."""
-    packed, found = quads.astype(">u4").tobytes(), []
-    tagged = state.copy()
+    tagged, found = state.copy(), []
     tagged.update(b"4")
-    for at in range(0, len(packed), 4):
+    for unit in quads.astype(">u4").view(np.uint8).reshape(-1, 4)[:, :size].copy().view(f"V{size}")[:, 0].tolist():
         one = tagged.copy()
-        one.update(packed[at : at + size])
+        one.update(unit)
         found.append(one.digest())
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, TOKEN_BYTES // 2)
 

@@ -89,9 +89,10 @@ def _renumbered_rows(values: Ints) -> tuple[Ints, int]:
     return ids.astype(np.int64), len(first)
 
 
-def pair(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Two non-negative 32-bit columns as one column of uint64 keys."""
-    return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)
+def pair(left: NDArray[np.integer] | int, right: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Two non-negative 32-bit columns as one column of uint64 keys; the left one may be the same number in all rows."""
+    high = np.uint64(left) if isinstance(left, int) else left.astype(np.uint64)
+    return (high << np.uint64(32)) | right.astype(np.uint64)
 
 
 def merge(parts: Sequence[Partial]) -> Partial:

@@ -134,7 +134,11 @@ def _around(match: re.Match[str]) -> str:
 
 
 def _template_word(match: re.Match[str]) -> str:
-    word = match.group()
+    return _word_or_slot(match.group())
+
+
+@lru_cache(1 << 12)  # segments are many, the words in them few
+def _word_or_slot(word: str) -> str:
     if not is_token(word):
         return word
     return "{hex}" if _HEX.fullmatch(word) else "{token}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transforms.kernels import compiled, plain
 from transforms.kernels.block import PADDING, Block, Int32, Int64
 from transforms.kernels.dictionary import longer
-from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL, QUAD
+from transforms.kernels.modes import BY_NUMBER, CHOSEN, LITERAL
 
 Text = NDArray[np.uint8]
 BELOW_SECONDS = {"iso8601": 0, "epoch": 0, "epoch_ms": 3, "epoch_us": 6}
@@ -160,17 +160,3 @@ def runs(block: Block, starts: Int32, lens: Int32) -> tuple[Int32, Int32]:
 
     first, run = np.empty(starts.size, np.int32), np.empty(starts.size, np.int32)
     return first[: kernel(block.words, starts, lens, first, run)], run
-
-
-def warm() -> None:
-    """Compile the kernels that write, or load them from the cache."""
-    line = b"1.5\n"
-    block = Block()
-    block.fill(np.frombuffer(line, np.uint8))
-    spans = np.zeros((1, 1), np.int32), np.full((1, 1), 3, np.int32)
-    quads(block, spans[0][0], spans[1][0])
-    runs(block, spans[0][0], spans[1][0])
-    cut_to_seconds("epoch", block, spans[0][0], spans[1][0])
-    lexicon = Lexicon()
-    codes = np.array([[lexicon.number(b"-")]], np.int32)
-    Template(lexicon, [b"", b"\n"], [None], QUAD).write(block, *spans, codes, np.zeros(1, np.uint64))

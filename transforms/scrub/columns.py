@@ -177,24 +177,21 @@ class Columns:
 
         return 1, write
 
-    def _days_and_sites(self, view: View) -> Int32:
-        """A number for the day (by the clock of the policy's zone) and site of each row."""
-        if self._by.addresses.daily:
-            days, _ = self._by.when.treat(view.times, self._by.policy.timezone)
-        else:
-            days = np.zeros(view.times.size, np.int32)
-        key = days.astype(np.int64) * len(self._by.sites) + view.sites
-        if key.size and (key == key[0]).all():
-            found, where = key[:1], np.zeros(key.size, np.int64)
-        else:
-            found, where = np.unique(key, return_inverse=True)
-        pairs = [divmod(one, len(self._by.sites)) for one in found.tolist()]
-        for one in pairs:
-            if one not in self._contexts:
-                self._contexts[one] = len(self._contexts)
-                self._context.append(one)
-        numbers = np.array([self._contexts[one] for one in pairs], np.int32)
-        return numbers[where]
+    def _days_and_sites(self, view: View) -> Int32 | int:
+        """A number for the day (by the clock of the policy's zone) and site of each row, or of all rows."""
+        days = self._by.when.days(view.times, self._by.policy.timezone) if self._by.addresses.daily else 0
+        if isinstance(days, int) and isinstance(view.sites, int):
+            return self._context_of(days, view.sites)
+        key = np.asarray(days, np.int64) * len(self._by.sites) + view.sites
+        found, where = np.unique(key, return_inverse=True)
+        numbers = [self._context_of(*divmod(one, len(self._by.sites))) for one in found.tolist()]
+        return np.array(numbers, np.int32)[where]
+
+    def _context_of(self, day: int, site: int) -> int:
+        if (day, site) not in self._contexts:
+            self._contexts[day, site] = len(self._contexts)
+            self._context.append((day, site))
+        return self._contexts[day, site]
 
     # ---- targets ----------------------------------------------------------------------------------------------------
 

@@ -59,14 +59,14 @@ class Remembered:
     def __call__(self, numbers: Int32 | int, *spans: Span) -> Int32:
         """int32[width, rows]: what the treatment gives for each row."""
         codes = [source.encode(span) for source, span in zip(self._sources, spans, strict=True)]
-        context = np.full(codes[0].size, numbers, np.int32) if isinstance(numbers, int) else numbers
-        ids = context
-        for index, column in zip(self._indices, codes, strict=True):
+        ids, fresh = self._indices[0].number(pair(numbers, codes[0]))
+        for index, column in zip(self._indices[1:], codes[1:], strict=True):
             ids, fresh = index.number(pair(ids, column))
-        columns = zip(*(column[fresh].tolist() for column in codes), strict=True)
-        values = ([source.values[code] for source, code in zip(self._sources, row, strict=True)] for row in columns)
-        rows = zip(context[fresh].tolist(), values, strict=True)
-        self._learned.learn([self._treat(number, *row) for number, row in rows])
+        if fresh.size:
+            contexts = [numbers] * fresh.size if isinstance(numbers, int) else numbers[fresh].tolist()
+            sources = zip(self._sources, codes, strict=True)
+            values = [[source.values[code] for code in column[fresh].tolist()] for source, column in sources]
+            self._learned.learn([self._treat(*row) for row in zip(contexts, *values, strict=True)])
         return self._learned.given(ids)
 
     @property
@@ -104,7 +104,7 @@ class Quads:
         self._treat, self._remembers, self._others = treat, remembers, others
         self._index, self._numbers = Index(), np.zeros(0, np.uint64)
 
-    def __call__(self, contexts: Int32, span: Span, into: Numbers) -> Int32:
+    def __call__(self, contexts: Int32 | int, span: Span, into: Numbers) -> Int32:
         """int32[2, rows]: what `others` gives, or BY_NUMBER (and 0) where the number is written `into` uint64[rows]."""
         block, starts, lens = span
         found, others = quads(block, starts, lens)
@@ -113,22 +113,35 @@ class Quads:
         rows: slice | NDArray[np.int64] = slice(None)
         if others:
             rest, rows = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
-            given[:, rest] = self._others(contexts[rest], (block, starts[rest], lens[rest]))
-        into[rows] = self._known(contexts[rows], found[rows]) if self._remembers else self._treat(0, found[rows])
+            given[:, rest] = self._others(_at(contexts, rest), (block, starts[rest], lens[rest]))
+        into[rows] = self._known(_at(contexts, rows), found[rows]) if self._remembers else self._treat(0, found[rows])
         return given
 
-    def _known(self, contexts: Int32, found: Int64) -> Numbers:
+    def _known(self, contexts: Int32 | int, found: Int64) -> Numbers:
         ids, fresh = self._index.number(pair(contexts, found))
-        self._numbers = longer(self._numbers, self._index.count)
-        more = self._numbers[self._index.count - len(fresh) : self._index.count]
-        for number in np.unique(contexts[fresh]).tolist():
-            here = np.flatnonzero(contexts[fresh] == number)
-            more[here] = self._treat(number, found[fresh[here]])
-        return self._numbers[ids]
+        if fresh.size:
+            self._numbers = longer(self._numbers, self._index.count)
+            self._numbers[self._index.count - fresh.size : self._index.count] = self._learned(
+                contexts if isinstance(contexts, int) else contexts[fresh], found[fresh]
+            )
+        return self._numbers.take(ids)
+
+    def _learned(self, contexts: Int32 | int, quads: Int64) -> Numbers:
+        if isinstance(contexts, int):
+            return self._treat(contexts, quads)
+        given = np.zeros(quads.size, np.uint64)
+        for number in np.unique(contexts).tolist():
+            here = contexts == number
+            given[here] = self._treat(number, quads[here])
+        return given
 
     @property
     def full(self) -> bool:
         return self._index.count > VALUES or self._others.full
+
+
+def _at(contexts: Int32 | int, rows: slice | NDArray[np.int64]) -> Int32 | int:
+    return contexts if isinstance(contexts, int) else contexts[rows]
 
 
 class Learned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,13 @@ def _distinct(quarters: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     return found, where
 
 
+@lru_cache(maxsize=64)
+def _day_of_hour(hour: int, zone: str) -> int | None:
+    """The day that a whole hour (of UTC, since 1970) is on by the clock of a zone; None where it is on two."""
+    days, _ = Treatment().treat(np.arange(hour * _HOUR, (hour + 1) * _HOUR), zone)
+    return int(days[0]) if (days == days[0]).all() else None
+
+
 class Treatment:
     """time: int64[n], seconds since 1970-01-01 UTC."""
 
@@ -70,3 +78,11 @@ class Treatment:
             offset[inside] = _offsets(seconds[inside], clock)
         local = seconds + offset
         return (local // _DAY).astype(np.int32), (local % _DAY // _HOUR).astype(np.int32)
+
+    def days(self, time: NDArray[np.int64], zone: str) -> NDArray[np.int32] | int:
+        """The days that `treat` gives; one number where all times are of one hour and day, as those of a block mostly are."""
+        if time.size:
+            first, last = (min(max(int(second), _FIRST), _LAST) // _HOUR for second in (time.min(), time.max()))
+            if first == last and (day := _day_of_hour(first, zone)) is not None:
+                return day
+        return self.treat(time, zone)[0]

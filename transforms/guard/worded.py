@@ -1,0 +1,54 @@
+"""Worded: one key of many cells, its words numbered, so that cells are compared and climb by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+
+
+class Worded:
+    """What a key is in each cell: `codes` int32 [C], which may be written to, point into `words`."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        self.words = list(dict.fromkeys(values))
+        self._code = {word: at for at, word in enumerate(self.words)}
+        self.codes: Codes = np.fromiter(map(self._code.__getitem__, values), np.int32, len(values))
+
+    def copy(self) -> Worded:
+        """The same, to be changed apart."""
+        other = Worded(())
+        other.words, other._code, other.codes = list(self.words), dict(self._code), self.codes.copy()
+        return other
+
+    def code(self, word: str) -> int:
+        """The number of a word, a new one where no cell has it."""
+        if (found := self._code.setdefault(word, len(self.words))) == len(self.words):
+            self.words.append(word)
+        return found
+
+    def of(self, cells: NDArray[np.integer]) -> list[str]:
+        """The words of some cells."""
+        return [self.words[code] for code in self.codes[cells].tolist()]
+
+    def steps(self, cells: NDArray[np.integer], chain: Callable[[str], Sequence[str]]) -> tuple[Codes, Codes]:
+        """(above, height), int32 by word: what it is generalised to by one step, and how many steps it has before it.
+
+        `chain` gives the steps of a word, of which each has the steps behind it. Words that are in none of some cells, nor
+        above one that is, have height 0.
+        """
+        above: dict[int, int] = {}
+        height: dict[int, int] = {}
+        for low in np.unique(self.codes[cells]).tolist():
+            steps = chain(self.words[low])
+            for left, step in zip(range(len(steps), 0, -1), steps, strict=True):
+                if low in above:  # as are the steps behind it
+                    break
+                above[low], height[low] = self.code(step), left
+                low = above[low]  # noqa: PLW2901
+        found = np.zeros((2, len(self.words)), np.int32)
+        found[0, list(above)], found[1, list(height)] = list(above.values()), list(height.values())
+        return found[0], found[1]

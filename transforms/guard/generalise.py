@@ -171,6 +171,25 @@ class Climb:
         """Distinct networks behind each row."""
         return list(map(int, self.cells.crowd.networks(self._placed([row.leaves for row in rows]))))
 
+    def behind(self, groups: Sequence[Sequence[Row]]) -> list[int]:
+        """Distinct neighbourhoods behind each group of rows; of one row it is known."""
+        several = [[leaf for row in rows for leaf in row.leaves] for rows in groups if len(rows) != 1]
+        counts = iter(self.count(several))
+        return [rows[0].neighbourhoods if len(rows) == 1 else next(counts) for rows in groups]
+
+    def shown(self, rows: Sequence[Row]) -> tuple[Groups, list[NDArray[np.bool_]]]:
+        """The leaf cells of rows, and by key which of them have the value that their row shows."""
+        groups = Groups.of([row.leaves for row in rows])
+        labels = list(zip(*(row.label for row in rows), strict=True)) or [()] * len(self.table.keys)
+        keys = zip(self.cells.keys, labels, strict=False)
+        return groups, [key.codes[groups.members] == np.repeat(key.find(values), groups.sizes) for key, values in keys]
+
+    def specific(self, rows: Sequence[Row]) -> NDArray[np.bool_]:
+        """bool [keys, rows]: whether all cells of a row have the value that it shows."""
+        groups, same = self.shown(rows)
+        found = [groups.sums(one) == groups.sizes for one in same]
+        return np.array(found, bool).reshape(len(self.table.keys), len(rows))
+
     def _placed(self, groups: Sequence[Sequence[int]]) -> Groups:
         """Groups of leaf cells as groups of the table's cells."""
         return Groups.of(groups).mapped(self.cells.place)

@@ -30,6 +30,10 @@ class Worded:
             self.words.append(word)
         return found
 
+    def find(self, words: Sequence[str]) -> Codes:
+        """The number of each word, -1 for one that no cell has."""
+        return np.fromiter((self._code.get(word, -1) for word in words), np.int32, len(words))
+
     def of(self, cells: NDArray[np.integer]) -> list[str]:
         """The words of some cells."""
         return [self.words[code] for code in self.codes[cells].tolist()]
@@ -48,7 +52,7 @@ class Worded:
                 if low in above:  # as are the steps behind it
                     break
                 above[low], height[low] = self.code(step), left
-                low = above[low]  # noqa: PLW2901
+                low = above[low]
         found = np.zeros((2, len(self.words)), np.int32)
         found[0, list(above)], found[1, list(height)] = list(above.values()), list(height.values())
         return found[0], found[1]

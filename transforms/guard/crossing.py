@@ -106,7 +106,7 @@ class Crossing:
                 left.append((self.rows[next(r for r in inner if len(self.where[r]) == len(rooms))], whole, rows))
         # all at once: a count costs a pass over the networks of each share
         behind = self.coarse.behind([one[1] for one in left])
-        most = [sum(row.neighbourhoods for row in one[2]) for one in left]  # who is behind several rows is behind each
+        most = [sum(row.neighbourhoods for row in one[2]) for one in left]  # as if nobody were behind two of them
         unsure = [at for at in range(len(left)) if behind[at] - most[at] < self.k]
         inside = self.fine.behind([left[at][2] for at in unsure])
         tight = [at for at, some in zip(unsure, inside, strict=True) if behind[at] - some < self.k]
@@ -174,7 +174,9 @@ class Crossing:
     def _suspects(self, spread: Spread) -> Iterator[tuple[list[Flow], Row]]:
         """(flows, row to fold) of flows and rests behind which are too few, unless an exchange shows k possible values."""
         few = spread.few(self.k)
-        cells = [spread.cells.members[spread.cells.bounds[f] : spread.cells.bounds[f + 1]] for f in few.tolist()]
+        cells = [
+            spread.cells.members[spread.cells.bounds[f] : spread.cells.bounds[f + 1]].tolist() for f in few.tolist()
+        ]
         for f, behind in zip(few.tolist(), self.fine.count(cells), strict=True):
             if behind < self.k:
                 r = int(spread.row[f])

@@ -44,7 +44,7 @@ class Groups:
         """The same groups of cells that are called otherwise."""
         return Groups(place[self.members], self.bounds)
 
-    def sums(self, values: NDArray[np.integer]) -> Ints:
+    def sums(self, values: NDArray[np.integer] | NDArray[np.bool_]) -> Ints:
         """The sum over each group of the values of its members, int64 [groups]."""
         running = np.zeros(len(values) + 1, np.int64)
         np.cumsum(values, out=running[1:])
@@ -161,11 +161,13 @@ class Crowd:
         """Distinct neighbourhoods behind each of some cells: they are asked for again and again, and counted once."""
         if not self.shares:
             return np.zeros(len(cells), np.int64)
-        fresh = cells[self._known[cells] < 0]
+        known = self._known
+        fresh = cells[known[cells] < 0]
         if len(fresh):
             by_cell = Groups(fresh, np.arange(len(fresh) + 1))
-            self._known[fresh] = self._count(by_cell, [share.neighbourhood for share in self.shares])
-        return self._known[cells]
+            known[fresh] = self._count(by_cell, [share.neighbourhood for share in self.shares])
+        found: Ints = known[cells]
+        return found
 
     def _distinct(self, groups: Groups, alone: Callable[[Ints], Ints], ids: Callable[[Share], Codes]) -> Ints:
         """Distinct ids behind each group: of one cell as `alone` says, of several by looking at who is in which."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from transforms.partials import number
 
 Label = tuple[str, ...]
 Ints = NDArray[np.int64]
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Cells:
     """The leaf cells of one table, site and period.
 
     labels: one tuple of key values a cell; measures: int64 [C, M], hits first; agents: as in Partial; crowd: who stands
-    behind the cells of the table, among which place int64 [C] finds these.
+    behind the cells of the table, among which place int64 [C] finds these; keys: the labels by key.
     """
 
     labels: list[Label]
@@ -36,11 +38,11 @@ class Cells:
     agents: NDArray[np.uint64]
     crowd: Crowd
     place: Ints
+    keys: list[Worded] = field(default_factory=list)
 
-    @cached_property
-    def keys(self) -> list[Worded]:
-        """The labels by key."""
-        return [Worded(column) for column in zip(*self.labels, strict=True)]
+    def __post_init__(self) -> None:
+        if not self.keys:
+            self.keys = [Worded.of(column) for column in zip(*self.labels, strict=True)]
 
 
 @dataclass(eq=False)
@@ -54,17 +56,16 @@ class Row:
 
 
 def generalise(
-    table: Table, cells: Cells, k: int, site: Site | None = None,
-    start: Sequence[Label] | None = None, held: Collection[str] = (),
-) -> Climb:  # fmt: skip
+    table: Table, cells: Cells, k: int, site: Site | None = None, held: Mapping[str, Sequence[str]] = NOTHING
+) -> Climb:
     """Rows of at least k neighbourhoods each (`.rows`), and the leaf cells that no level could publish (`.withheld`).
 
-    `site` is the one whose declared routes are nobody's words. Cells start as what `start` calls them, for keys that
-    another table has generalised already; these keys are `held`: they climb no further.
+    `site` is the one whose declared routes are nobody's words. `held`: what each cell is called at first, by key that another
+    table has generalised already; these keys climb no further.
 
     Deterministic: depends on labels, measures and counts alone, not on the order of cells or on the run's key.
     """
-    climb = Climb(table, cells, k, Roaming(table, site), start, held)
+    climb = Climb(table, cells, k, Roaming(table, site), held)
     for name in climb.climbing:
         climb.up(name)
     climb.settle(climb.left, is_last=True)
@@ -77,16 +78,14 @@ class Climb:
     """The state of one table's generalisation."""
 
     def __init__(
-        self, table: Table, cells: Cells, k: int, roaming: Roaming,
-        start: Sequence[Label] | None = None, held: Collection[str] = (),
-    ) -> None:  # fmt: skip
+        self, table: Table, cells: Cells, k: int, roaming: Roaming, held: Mapping[str, Sequence[str]] = NOTHING
+    ) -> None:
         self.table, self.cells, self.k, self.roaming = table, cells, k, roaming
         self.climbing = [name for name in table.climb if name not in held]
-        called = list(zip(*(start or cells.labels), strict=True))
         # by key, what cells that are in no row yet are called
         self.current = [
-            Worded(called[i]) if key.name in held else one.copy()
-            for i, (key, one) in enumerate(zip(table.keys, cells.keys, strict=False))
+            Worded.of(held[key.name]) if key.name in held else one.copy()
+            for key, one in zip(table.keys, cells.keys, strict=False)
         ]
         self.is_left = np.ones(len(cells.labels), bool)
         self._hits: list[int] = cells.measures[:, 0].tolist()
@@ -139,7 +138,7 @@ class Climb:
     def _rows(self, groups: Groups, counts: Ints) -> list[Row]:
         """A row for each group of cells of one label; but none that shows a free word without enough agents."""
         firsts, members, bounds = groups.members[groups.bounds[:-1]], groups.members.tolist(), groups.bounds.tolist()
-        labels = list(zip(*(values.of(firsts) for values in self.current), strict=True)) or [()] * len(firsts)
+        labels = list(zip(*(values.at(firsts) for values in self.current), strict=True)) or [()] * len(firsts)
         leaves = [members[start:stop] for start, stop in pairwise(bounds)]
         hits = groups.sums(self.cells.measures[groups.members, 0]).tolist()
         rows = list(map(Row, labels, leaves, counts.tolist(), hits))
@@ -198,7 +197,7 @@ class Climb:
         """What is left, by the values of the keys that are held."""
         held = [one for one, key in zip(self.current, self.table.keys, strict=False) if key.name not in self.climbing]
         left = self.left
-        labels = list(zip(*(values.of(left) for values in held), strict=True)) or [()] * len(left)
+        labels = list(zip(*(values.at(left) for values in held), strict=True)) or [()] * len(left)
         found: dict[Label, list[int]] = {}
         for leaf, label in zip(left.tolist(), labels, strict=True):
             found.setdefault(label, []).append(leaf)

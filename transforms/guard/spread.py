@@ -71,7 +71,8 @@ class Spread:
             change[mine], away[mine] = self._of_peers(r, room[found[mine]])
         up = np.minimum(self.rest[room[found]] + change, self.supply[row[found]] - hits[found])
         down = np.minimum(hits[found], beside[found] + away)
-        return found[1 + up + down < k]
+        few: Ints = found[1 + up + down < k]
+        return few
 
     def _of_peers(self, r: int, rooms: Ints) -> tuple[Ints, Ints]:
         """Events of rows that can be wherever a row can be, in some rooms, and in the row's rooms but each of these."""
@@ -103,7 +104,7 @@ class Spread:
 
     def within(self, x: int) -> list[int]:
         """Leaf cells of all rows that are in a room."""
-        return self.cells.chosen(self.room == x).members.tolist()
+        return list(map(int, self.cells.chosen(self.room == x).members))
 
     def width(self, flows: Sequence[Flow], k: int) -> int | None:
         """How many values the sum of some flows can have, at least k where it is more; None where rows contradict one another."""
@@ -149,4 +150,5 @@ class Spread:
 
 def _taken(there: Ints, wanted: int) -> Ints:
     """How many are taken of each, from the first on, until there are as many as wanted."""
-    return np.clip(wanted - (np.cumsum(there) - there), 0, there)
+    taken: Ints = np.clip(wanted - (np.cumsum(there) - there), 0, there)
+    return taken

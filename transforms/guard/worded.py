@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,20 @@ Codes = NDArray[np.int32]
 class Worded:
     """What a key is in each cell: `codes` int32 [C], which may be written to, point into `words`."""
 
-    def __init__(self, values: Sequence[str]) -> None:
-        self.words = list(dict.fromkeys(values))
-        self._code = {word: at for at, word in enumerate(self.words)}
-        self.codes: Codes = np.fromiter(map(self._code.__getitem__, values), np.int32, len(values))
+    def __init__(self, words: Sequence[str], codes: Codes) -> None:
+        self.words, self.codes = list(words), codes
+        self._code = dict(zip(self.words, range(len(self.words)), strict=True))
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> Worded:
+        """The key of which these are the values, by cell."""
+        made = cls(list(dict.fromkeys(values)), np.zeros(0, np.int32))
+        made.codes = made.find(values)
+        return made
 
     def copy(self) -> Worded:
         """The same, to be changed apart."""
-        other = Worded(())
-        other.words, other._code, other.codes = list(self.words), dict(self._code), self.codes.copy()
-        return other
+        return Worded(self.words, self.codes.copy())
 
     def code(self, word: str) -> int:
         """The number of a word, a new one where no cell has it."""
@@ -32,11 +37,11 @@ class Worded:
 
     def find(self, words: Sequence[str]) -> Codes:
         """The number of each word, -1 for one that no cell has."""
-        return np.fromiter((self._code.get(word, -1) for word in words), np.int32, len(words))
+        return np.fromiter(map(self._code.get, words, repeat(-1)), np.int32, len(words))
 
-    def of(self, cells: NDArray[np.integer]) -> list[str]:
+    def at(self, cells: NDArray[np.integer] | slice) -> list[str]:
         """The words of some cells."""
-        return [self.words[code] for code in self.codes[cells].tolist()]
+        return list(map(self.words.__getitem__, self.codes[cells].tolist()))
 
     def steps(self, cells: NDArray[np.integer], chain: Callable[[str], Sequence[str]]) -> tuple[Codes, Codes]:
         """(above, height), int32 by word: what it is generalised to by one step, and how many steps it has before it.

@@ -155,7 +155,8 @@ class Crowd:
     @cached_property
     def _known(self) -> Ints:
         """Distinct neighbourhoods behind each cell, -1 where nobody has asked yet."""
-        return np.where(self._listed > 1, -1, self._listed)
+        known: Ints = np.where(self._listed > 1, -1, self._listed)
+        return known
 
     def _alone(self, cells: Ints) -> Ints:
         """Distinct neighbourhoods behind each of some cells: they are asked for again and again, and counted once."""

@@ -121,13 +121,13 @@ class Climb:
 
         Only what has climbed all the way may be mostly one network's: there is nowhere else to go.
         """
-        if not len(leaves):
+        listed = self.cells.crowd.listed(self.cells.place[leaves])
+        if listed.sum() < self.k:  # all of them together cannot have so many
             return
         ids, first = number([values.codes[leaves] for values in self.current] or [np.zeros(len(leaves), np.int32)])
         order, bounds = order_by(ids, len(first))
         groups = Groups(leaves[order], bounds)
-        listed = groups.sums(self.cells.crowd.listed(self.cells.place[groups.members]))
-        groups = groups.chosen(listed >= self.k)  # the others cannot have so many
+        groups = groups.chosen(groups.sums(listed[order]) >= self.k)  # nor can the others
         counts = self.cells.crowd.neighbourhoods(groups.mapped(self.cells.place))
         enough = counts >= self.k
         found = self._rows(groups.chosen(enough), counts[enough])

@@ -150,7 +150,8 @@ class Crowd:
 
     @cached_property
     def _listed(self) -> Ints:
-        return np.sum([share.lengths(np.arange(len(share.row))) for share in self.shares], 0, np.int64)
+        listed: Ints = np.sum([share.lengths(np.arange(len(share.row))) for share in self.shares], 0, np.int64)
+        return listed
 
     @cached_property
     def _known(self) -> Ints:

@@ -31,7 +31,8 @@ class Worded:
 
     def code(self, word: str) -> int:
         """The number of a word, a new one where no cell has it."""
-        if (found := self._code.setdefault(word, len(self.words))) == len(self.words):
+        if (found := self._code.get(word)) is None:
+            found = self._code[word] = len(self.words)
             self.words.append(word)
         return found
 
@@ -53,11 +54,12 @@ class Worded:
         height: dict[int, int] = {}
         for low in np.unique(self.codes[cells]).tolist():
             steps = chain(self.words[low])
-            for left, step in zip(range(len(steps), 0, -1), steps, strict=True):
+            left = len(steps)
+            for step in steps:
                 if low in above:  # as are the steps behind it
                     break
                 above[low], height[low] = self.code(step), left
-                low = above[low]
+                low, left = above[low], left - 1
         found = np.zeros((2, len(self.words)), np.int32)
         found[0, list(above)], found[1, list(height)] = list(above.values()), list(height.values())
         return found[0], found[1]

@@ -79,12 +79,12 @@ def wholes(tables: Sequence[Table]) -> list[Table]:
 def links(tables: Sequence[Table]) -> list[Link]:
     """All pairs of tables that share a key."""
     found = []
-    for one, other in combinations(tables, 2):
-        shared = columns(one) & columns(other)
+    for (one, mine), (other, theirs) in combinations([(table, columns(table)) for table in tables], 2):
+        shared = mine & theirs
         if len(shared) != 1 or not may_meet(one, other):
             continue
         (column,) = shared
-        fine, coarse = (one, other) if len(columns(one)) > 1 else (other, one)
+        fine, coarse = (one, other) if len(mine) > 1 else (other, one)
         last = fine.climb[-1:] == (name_of(fine, column),)
         found.append(Link(fine.name, coarse.name, column, last and are_within(fine, coarse)))
     return found

@@ -58,8 +58,8 @@ def _drop(self: Climb, leaves: list[int]) -> None:
     self.withheld += leaves
 
 
-def _unchanged(self: Closure, table: Any, labels: Sequence[Any], climbs: Any) -> tuple[list[Any], set[str]]:
-    return list(labels), set()
+def _unchanged(self: Closure, table: Any, labels: Sequence[Any], climbs: Any) -> dict[str, list[str]]:
+    return {}
 
 
 def _with_bots(self: Rows, table: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.guard.crowd import Crowd, Share
+from transforms.guard.crowd import Crowd, Groups, Share
 from transforms.kernels import compiled, group
 
 CELLS = 5
@@ -38,18 +38,20 @@ def share(seen: Seen) -> Share:
 def test_counts_are_those_of_sets(plain: bool, seen: Seen, groups: list[list[int]], shares: int) -> None:
     """However the neighbourhoods are shared out, a group counts each network and neighbourhood of its cells once."""
     dealt = [{pair for pair in seen if pair[1] // 10 % shares == s} for s in range(shares)]
-    asked = [np.array(cells, np.int64) for cells in groups]
+    asked = Groups.of(groups)
     with pytest.MonkeyPatch.context() as patch:
         if plain:
             patch.setattr(group, "compiled", lambda: False)
         crowd = Crowd([share(one) for one in dealt])
-        networks, neighbourhoods = crowd.networks(asked), crowd.neighbourhoods(asked)
-        most = crowd.most(asked)
+        networks, neighbourhoods = crowd.networks(asked).tolist(), crowd.neighbourhoods(asked).tolist()
+        again = crowd.neighbourhoods(asked).tolist()
+        most, bound = crowd.most(asked).tolist(), crowd.most_at_most(asked).tolist()
     behind = [{network for cell, network in seen if cell in cells} for cells in groups]
     hits = [[network for cell, network in seen for one in cells if one == cell] for cells in groups]
     assert most == [max(map(one.count, one), default=0) for one in hits]
+    assert all(exact <= upper for exact, upper in zip(most, bound, strict=True))
     assert networks == [len(one) for one in behind]
-    assert neighbourhoods == [len({network // 10 for network in one}) for one in behind]
+    assert again == neighbourhoods == [len({network // 10 for network in one}) for one in behind]
 
 
 @pytest.mark.skipif(not compiled(), reason="numba is not installed, so that nothing is compiled")
@@ -58,4 +60,4 @@ def test_a_place_outside_of_the_columns_is_refused() -> None:
     one = share({(0, 1)})
     with pytest.raises(IndexError):
         wrong = Share(one.row, np.array([0, 99], np.int32), one.networks, one.neighbourhood, one.hits)
-        Crowd([wrong]).networks([np.array([0])])
+        Crowd([wrong]).neighbourhoods(Groups.of([[0]]))

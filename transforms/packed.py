@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 
 from transforms.kernels.group import NO_VALUE, group
 from transforms.partials import (
-    KEYS,
     TABLE,
     Codes,
     Ints,
     Partial,
     as_wide,
-    compact_words,
-    empty,
     no_agents,
     small,
 )
@@ -113,14 +110,6 @@ class Packed:
             np.concatenate([rows.seen for rows in found]),
             np.concatenate([rows.hits for rows in found]),
         )
-
-
-def cells_of(packed: Packed, rows: Rows) -> Partial:
-    """The cells of one table, without the networks behind them and with only the words that they use."""
-    none = empty(rows.cells.shape[1] - KEYS, rows.measures.shape[1])
-    return compact_words(
-        replace(none, words=packed.words, cells=rows.cells, measures=rows.measures, agents=rows.agents)
-    )
 
 
 def _one(values: pa.Array) -> pa.ListArray:

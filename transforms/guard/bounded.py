@@ -17,6 +17,7 @@ from schemas.tables import Trends
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Label
 from transforms.guard.release import SiteGuard, SiteRelease
+from transforms.guard.tallied import Tallies
 from transforms.guard.terms import Terms
 from transforms.kernels.group import group
 from transforms.packed import Packed
@@ -64,18 +65,19 @@ class BoundingGuard(SiteGuard):
 
     def bound(self, shares: Sequence[Packed], accounts: Accounts) -> tuple[SiteRelease, list[Bounded]]:
         """The site's counts, with every event of a period that is published still among the withheld, and what noise is for."""
-        out, days, states = self._begin(accounts)
+        out, states = self._begin(accounts)
         found = []
         marks = {id(share.neighbourhood): marks_of(share) for share in shares}
+        tallies = Tallies(shares, self.tallied)
         for table in self.trends.tables:
-            tallied = self._tallied(table, shares)
-            for period in self._periods(table, days):
+            tallied = tallies.of(table)
+            for period in self._periods(table, states):
                 leaves = tallied.leaves(period)
                 events = tallied.hits(leaves)
                 decided = self._decided(out, table, period, states[table.name, period], events)
                 if decided is None:
                     continue
-                cells = tallied.leaf_cells(leaves, len(table.keys))
+                cells = tallied.leaf_cells(leaves)
                 labels, crowds, hits = contributions(
                     cells.labels, cells.place, cells.crowd, marks, self.bounds[table.name]
                 )

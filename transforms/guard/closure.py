@@ -30,9 +30,9 @@ class Closure:
         nested = {link.fine for link in self.links if link.nests}
         self.order = sorted(tables, key=lambda table: (table.name not in self.opened, table.name in nested))
 
-    def start(self, table: Table, labels: Sequence[Label], climbs: Climbs) -> tuple[list[Label], set[str]]:
-        """What cells are called at first, and the keys that stay so: another table has generalised them already."""
-        found, held = list(labels), set()
+    def start(self, table: Table, labels: Sequence[Label], climbs: Climbs) -> dict[str, list[str]]:
+        """What cells are called at first, by key that stays so: another table has generalised it already."""
+        held = {}
         for link in [*self.links, *self.parted]:
             if link.fine != table.name or not (link.nests or link in self.parted):
                 continue
@@ -40,10 +40,8 @@ class Closure:
             place = table.key_names.index(name)
             shown = {} if link in self.parted or link.coarse not in climbs else _shown(climbs[link.coarse], link.column)
             kind_of = kind_in(table)
-            mine = [shown.get((kind_of(label), label[place]), OTHER) for label in labels]
-            found = [(*one[:place], value, *one[place + 1 :]) for one, value in zip(found, mine, strict=True)]
-            held.add(name)
-        return found, held
+            held[name] = [shown.get((kind_of(label), label[place]), OTHER) for label in labels]
+        return held
 
     def close(self, climbs: Climbs) -> None:
         """Fold rows of tables that are open together until no link, no total and no group gives anything away."""

@@ -6,10 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.families import Link, kind_in, name_of
-from transforms.guard.bounds import Flow, Rooms
+from transforms.guard.bounds import Flow
+from transforms.guard.crowd import Groups
 from transforms.guard.generalise import Climb, Row
 from transforms.guard.hierarchies import ancestors
+from transforms.guard.spread import Spread
 
 Leaves = Sequence[int]
 WORK = 1_000_000  # questions to linear programming for a pair of tables, times its unknowns: a few seconds
@@ -20,7 +25,7 @@ class Crossing:
 
     A reader sees labels. A row whose shared key is specific is in the room of that value; where no room has it, in one of
     the more general rooms; a general row is in rooms of what it can stand for. `where` says it of each row, by the position
-    of rooms, and `truth` which of its leaf cells are in each.
+    of rooms.
     """
 
     def __init__(self, fine: Climb, coarse: Climb, link: Link, kind: str, is_closed: bool) -> None:
@@ -54,35 +59,32 @@ class Crossing:
         for x, chain in enumerate(above):
             for value in chain:
                 below[value].append(x)
-        general = {x for x, room in enumerate(self.rooms) if not self._is_specific(self.coarse, room, self.there)}
-        named = {above[x][0]: x for x in general}
-        shown = {chain[0] for x, chain in enumerate(above) if x not in general}
-        taken = {row.label for row in self.rows if self._is_specific(self.fine, row, None)}
+        # a row is specific if all of its cells have the value that it shows: in the shared key, or in all keys
+        of_room = self.coarse.specific(self.rooms)[self.there].tolist()
+        of_row = self.fine.specific(self.rows)
+        named = {above[x][0]: x for x, specific in enumerate(of_room) if not specific}
+        shown = {above[x][0] for x, specific in enumerate(of_room) if specific}
+        taken: dict[tuple[str, ...], set[str]] = defaultdict(set)  # by a row's other keys
+        for r in np.flatnonzero(of_row.all(0)).tolist():
+            taken[self._beside(self.rows[r])].add(self.rows[r].label[self.here])
         found = []
-        for row in self.rows:
+        for row, specific in zip(self.rows, of_row[self.here].tolist(), strict=True):
             value = row.label[self.here]
-            chain = self._chain(value)
-            if self._is_specific(self.fine, row, self.here):
-                rooms = below[value][:1] if value in shown else [named[one] for one in chain if one in named]
+            general = [named[one] for one in self._chain(value) if one in named]
+            if specific:
+                rooms = below[value][:1] if value in shown else general
             else:
-                inner = [x for x in below[value] if self._with(row, above[x][0]) not in taken or x in general]
-                rooms = sorted({*inner, *(named[one] for one in chain if one in named)})
+                hidden = taken[self._beside(row)]
+                inner = [x for x in below[value] if not of_room[x] or above[x][0] not in hidden]
+                rooms = sorted({*inner, *general})
             found.append(rooms)
         return found
 
-    def _chain(self, value: str) -> list[str]:
-        return [value, *ancestors(self.link.column, value)]
+    def _chain(self, value: str) -> tuple[str, ...]:
+        return value, *ancestors(self.link.column, value)
 
-    def _with(self, row: Row, value: str) -> tuple[str, ...]:
-        return (*row.label[: self.here], value, *row.label[self.here + 1 :])
-
-    @staticmethod
-    def _is_specific(climb: Climb, row: Row, place: int | None) -> bool:
-        """Whether all cells of a row have the value that it shows, in one key or in all."""
-        labels = [climb.cells.labels[leaf] for leaf in row.leaves]
-        if place is None:
-            return all(label == row.label for label in labels)
-        return all(label[place] == row.label[place] for label in labels)
+    def _beside(self, row: Row) -> tuple[str, ...]:
+        return (*row.label[: self.here], *row.label[self.here + 1 :])
 
     # ---- what is certainly inside of some rooms: the rest of them is known exactly ------------------------------------
 
@@ -97,20 +99,23 @@ class Crossing:
 
     def _of_remainders(self) -> list[Row]:
         """The row that has to fold in each set of rooms of which the rest is somebody, but no crowd."""
-        # the row that would fold, cells of the rooms, cells of the rows
-        left: list[tuple[Row, list[int], list[int]]] = []
+        left: list[tuple[Row, list[Row], list[Row]]] = []  # the row that would fold, the rooms, the rows in them
         for rooms, inner in self._filled():
-            leaves = [leaf for r in inner for leaf in self.rows[r].leaves]
-            whole = [leaf for x in rooms for leaf in self.rooms[x].leaves]
-            if self.coarse.hits(whole) > self.fine.hits(leaves):
-                left.append((self.rows[next(r for r in inner if len(self.where[r]) == len(rooms))], whole, leaves))
+            whole, rows = [self.rooms[x] for x in rooms], [self.rows[r] for r in inner]
+            if sum(room.hits for room in whole) > sum(row.hits for row in rows):
+                left.append((self.rows[next(r for r in inner if len(self.where[r]) == len(rooms))], whole, rows))
         # all at once: a count costs a pass over the networks of each share
-        behind, inside = self.coarse.count([one[1] for one in left]), self.fine.count([one[2] for one in left])
-        return [
-            row
-            for (row, whole, leaves), all_, some in zip(left, behind, inside, strict=True)
-            if all_ - some < self.k and not counted(self.coarse, whole, [(self.fine, leaves)], self.k)
-        ]
+        behind = self.coarse.behind([one[1] for one in left])
+        most = [sum(row.neighbourhoods for row in one[2]) for one in left]  # as if nobody were behind two of them
+        unsure = [at for at in range(len(left)) if behind[at] - most[at] < self.k]
+        inside = self.fine.behind([left[at][2] for at in unsure])
+        tight = [at for at, some in zip(unsure, inside, strict=True) if behind[at] - some < self.k]
+        return [left[at][0] for at in tight if not self._is_crowd(*left[at][1:])]
+
+    def _is_crowd(self, whole: Sequence[Row], parts: Sequence[Row], more: Leaves = ()) -> bool:
+        """Whether k neighbourhoods are behind what is left of rooms without some rows, and without some more cells."""
+        leaves = [[leaf for row in rows for leaf in row.leaves] for rows in (whole, parts)]
+        return counted(self.coarse, leaves[0], [(self.fine, [*leaves[1], *more])], self.k)
 
     def _filled(self) -> Iterator[tuple[list[int], list[int]]]:
         """(rooms, the rows that are in some of them and nowhere else): for each set of rooms that a row can be in."""
@@ -129,99 +134,57 @@ class Crossing:
         """Rows that can be in several rooms."""
         return [r for r, rooms in enumerate(self.where) if len(rooms) > 1]
 
-    @cached_property
-    def free(self) -> list[int]:
-        """Hits of each room beside the rows that are certainly inside."""
-        return [
-            self.coarse.hits(room.leaves) - sum(self.fine.hits(self.rows[r].leaves) for r in self.inside.get(x, ()))
-            for x, room in enumerate(self.rooms)
-        ]
-
-    @cached_property
-    def truth(self) -> dict[Flow, list[int]]:
-        """Leaf cells of spread rows by the room that they are in."""
-        room_of = {
-            self.coarse.cells.labels[leaf][self.there]: x for x, room in enumerate(self.rooms) for leaf in room.leaves
-        }
-        found: dict[Flow, list[int]] = defaultdict(list)
-        for r in self.spread:
-            for leaf in self.rows[r].leaves:
-                x = room_of.get(self.fine.cells.labels[leaf][self.here])
-                if x is not None:
-                    found[r, x].append(leaf)
-        return found
-
     def _of_spread(self) -> list[Row]:
-        """The smallest row of the first cell or rest with fewer than k possible numbers of hits and fewer than k behind it."""
-        if not self.spread or self._is_roomy():
+        """The smallest row of the first flow or rest with fewer than k possible numbers of hits and fewer than k behind it."""
+        if not self.spread:
             return []
-        at = {r: i for i, r in enumerate(self.spread)}
-        suspects = list(self._suspects(at))
-        flows = [(at[r], x) for r in self.spread for x in self.where[r]]
-        if len(suspects) * len(flows) > WORK:  # bounded time, whatever a log holds: fewer rows, fewer questions
-            return [self.rows[self.spread[0]]]
-        supply = [self.fine.hits(self.rows[r].leaves) for r in self.spread]
-        rooms = Rooms(supply, [max(0, one) for one in self.free], flows, closed=self.is_closed) if suspects else None
+        rows, free = [self.rows[r] for r in self.spread], self._free()
+        open_rooms = [np.array(self.where[r], np.int64) for r in self.spread]
+        leaves = np.array([leaf for row in rows for leaf in row.leaves], np.int64)
+        hits = self.fine.cells.measures[leaves, 0]
+        spread = Spread(rows, open_rooms, free, self._rooms_of(leaves), hits, closed=self.is_closed)
+        if spread.is_roomy(self.k):
+            return []
+        suspects = list(self._suspects(spread))
+        if len(suspects) * len(spread.to) > WORK:  # bounded time, whatever a log holds: fewer rows, fewer questions
+            return [rows[0]]
         for wanted, row in suspects:
-            width = rooms.width([flow for flow in wanted if flow in rooms.flows]) if rooms else None
+            width = spread.width(wanted, self.k)
             if width is not None and width < self.k:
                 return [row]
         return []
 
-    def _is_roomy(self) -> bool:
-        """Whether any way to spread the rows is possible, so that nothing is bounded by anything but its own row and room.
+    def _free(self) -> NDArray[np.int64]:
+        """Hits of each room beside the rows that are certainly inside."""
+        free = np.array([room.hits for room in self.rooms], np.int64)
+        for x, rows in self.inside.items():
+            free[x] -= sum(self.rows[r].hits for r in rows)
+        return free
 
-        It is, if the rooms that are open to every row could do without any one of them.
-        """
-        common = set(self.where[self.spread[0]]).intersection(*(self.where[r] for r in self.spread[1:]))
-        held = [self.free[x] for x in common]
-        needed = sum(self.fine.hits(self.rows[r].leaves) for r in self.spread)
-        small = any(0 < self.free[x] < self.k for r in self.spread for x in self.where[r])
-        return bool(held) and sum(held) - max(held) >= needed and not small
+    def _rooms_of(self, leaves: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The room that each of some leaf cells of the finer table is in, -1 for none; int64."""
+        theirs, mine = self.coarse.cells.keys[self.there], self.fine.cells.keys[self.here]
+        inner = Groups.of([room.leaves for room in self.rooms])
+        room = np.full(
+            len(theirs.words) + 1, -1, np.int64
+        )  # by the code of a value; the last is for a value that is nowhere
+        room[theirs.codes[inner.members]] = np.repeat(np.arange(len(self.rooms)), inner.sizes)
+        return room[theirs.find(mine.words)[mine.codes[leaves]]]
 
-    def _suspects(self, at: dict[int, int]) -> Iterator[tuple[list[Flow], Row]]:
-        """(flows, row to fold) of cells and rests behind which are too few, unless an exchange shows k possible values.
-
-        What is true is possible; so is what is left when some events of a cell change places with others.
-        """
-        hits = {flow: self.fine.hits(leaves) for flow, leaves in self.truth.items()}
-        rest = list(self.free)
-        for (_, x), number in hits.items():
-            rest[x] -= number
-        supply = {r: self.fine.hits(self.rows[r].leaves) for r in self.spread}
-        spare = {r: sum(rest[x] for x in self.where[r]) for r in self.spread}  # in all rooms of a row
-
-        open_sets = {r: frozenset(self.where[r]) for r in self.spread}
-        peers = {r: [q for q in self.spread if q != r and open_sets[q] >= open_sets[r]] for r in self.spread}
-
-        def values(r: int, x: int) -> int:
-            """Of how many numbers of hits of a row in a room it is seen at once that they are possible."""
-            here, all_ = hits[r, x], supply[r]
-            if (found := 1 + min(rest[x], all_ - here) + min(here, spare[r] - rest[x])) >= self.k:
-                return found
-            change = sum(hits.get((q, x), 0) for q in peers[r])  # events here that can change places with its own
-            away = sum(hits.get((q, y), 0) for q in peers[r] for y in self.where[r] if y != x)
-            return 1 + min(rest[x] + change, all_ - here) + min(here, spare[r] - rest[x] + away)
-
-        flows = sorted(flow for flow in hits if values(*flow) < self.k)
-        for (r, x), behind in zip(flows, self.fine.count([self.truth[flow] for flow in flows]), strict=True):
+    def _suspects(self, spread: Spread) -> Iterator[tuple[list[Flow], Row]]:
+        """(flows, row to fold) of flows and rests behind which are too few, unless an exchange shows k possible values."""
+        few = spread.few(self.k)
+        cells = [
+            spread.cells.members[spread.cells.bounds[f] : spread.cells.bounds[f + 1]].tolist() for f in few.tolist()
+        ]
+        for f, behind in zip(few.tolist(), self.fine.count(cells), strict=True):
             if behind < self.k:
-                yield [(at[r], x)], self.rows[r]
-        open_to: dict[int, list[int]] = defaultdict(list)
-        for r in self.spread:
-            for x in self.where[r]:
-                open_to[x].append(r)
-        for x, rows in sorted(open_to.items()):
-            more = max(min(hits.get((r, x), 0), spare[r] - rest[x]) for r in rows)
-            less = max(min(rest[x], supply[r] - hits.get((r, x), 0)) for r in rows)
-            if rest[x] > 0 and more + less < self.k - 1 and not self._is_crowd(x):
-                yield [(at[r], x) for r in rows], self.rows[rows[0]]
-
-    def _is_crowd(self, x: int) -> bool:
-        """Whether k neighbourhoods are behind what no row of the finer table has of a room."""
-        inner = [leaf for r in self.inside.get(x, ()) for leaf in self.rows[r].leaves]
-        spread = [leaf for (_, y), leaves in self.truth.items() if y == x for leaf in leaves]
-        return counted(self.coarse, self.rooms[x].leaves, [(self.fine, inner + spread)], self.k)
+                r = int(spread.row[f])
+                yield [(r, int(spread.room[f]))], spread.rows[r]
+        for x, rows in spread.small_rests(self.k):
+            inner = [self.rows[r] for r in self.inside.get(x, ())]
+            if not self._is_crowd([self.rooms[x]], inner, spread.within(x)):
+                yield [(r, x) for r in rows], spread.rows[rows[0]]
 
 
 def counted(whole: Climb, leaves: Leaves, parts: Sequence[tuple[Climb, Leaves]], k: int) -> bool:

@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.kernels.group import distinct_by
+from transforms.kernels.group import distinct_by, group, sum_by
 
 Codes = NDArray[np.int32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of cells, one behind the other: those of group g are members[bounds[g] : bounds[g + 1]], int64."""
+
+    members: Ints
+    bounds: Ints
+
+    @classmethod
+    def of(cls, groups: Sequence[Sequence[int] | NDArray[np.integer]]) -> Groups:
+        return cls(np.fromiter(chain.from_iterable(groups), np.int64), np.cumsum([0, *map(len, groups)]))
+
+    @cached_property
+    def sizes(self) -> Ints:
+        return self.bounds[1:] - self.bounds[:-1]
+
+    def chosen(self, which: NDArray[np.bool_]) -> Groups:
+        """Only these groups; bool [groups]."""
+        if which.all():
+            return self
+        members, sizes = self.members[np.repeat(which, self.sizes)], self.sizes[which]
+        bounds = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=bounds[1:])
+        return Groups(members, bounds)
+
+    def mapped(self, place: Ints) -> Groups:
+        """The same groups of cells that are called otherwise."""
+        return Groups(place[self.members], self.bounds)
+
+    def sums(self, values: NDArray[np.integer] | NDArray[np.bool_]) -> Ints:
+        """The sum over each group of the values of its members, int64 [groups]."""
+        running = np.zeros(len(values) + 1, np.int64)
+        np.cumsum(values, out=running[1:])
+        return running[self.bounds[1:]] - running[self.bounds[:-1]]
 
 
 @dataclass(frozen=True)
@@ -28,14 +66,30 @@ class Share:
     neighbourhood: Codes
     hits: NDArray[np.integer]
 
-    def seen(self, cells: NDArray[np.integer]) -> tuple[Codes, NDArray[np.int64], NDArray[np.int64]]:
+    def seen(self, cells: NDArray[np.integer]) -> tuple[Codes, Ints, Ints]:
         """(networks, hits) behind the cells, a network once for each cell; and how many are behind each cell."""
-        rows = self.row[cells]
-        counts = (
-            np.where(rows >= 0, np.diff(self.offsets)[rows], 0) if len(self.offsets) > 1 else np.zeros(len(rows), int)
-        )
+        rows, counts = self.row[cells], self.lengths(cells)
         at = np.repeat(self.offsets[rows] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
         return self.networks[at], self.hits[at].astype(np.int64), counts
+
+    def lengths(self, cells: NDArray[np.integer]) -> Ints:
+        """How many networks are behind each cell."""
+        rows = self.row[cells]
+        return np.where(rows >= 0, self.offsets[rows + 1] - self.offsets[rows], 0).astype(np.int64)
+
+    def heads(self, cells: NDArray[np.integer]) -> Ints:
+        """Hits of the network that has most of them, behind each cell; 0 without networks."""
+        heads: Ints = self._heads[self.row[cells]]
+        return heads
+
+    @cached_property
+    def _heads(self) -> Ints:
+        """By row, and 0 for row -1."""
+        heads = np.zeros(len(self.offsets), np.int64)
+        filled = np.flatnonzero(np.diff(self.offsets))
+        if len(filled):
+            heads[filled] = np.maximum.reduceat(self.hits, self.offsets[filled])
+        return heads
 
 
 @dataclass(frozen=True)
@@ -46,26 +100,33 @@ class Crowd:
 
     shares: Sequence[Share]
 
-    def neighbourhoods(self, groups: Sequence[NDArray[np.integer]]) -> list[int]:
+    def neighbourhoods(self, groups: Groups) -> Ints:
         """Distinct neighbourhoods behind each group of cells."""
-        return self._count(groups, [share.neighbourhood for share in self.shares])
+        return self._distinct(groups, self._alone, lambda share: share.neighbourhood)
 
-    def networks(self, groups: Sequence[NDArray[np.integer]]) -> list[int]:
+    def networks(self, groups: Groups) -> Ints:
         """Distinct networks behind each group of cells."""
-        return self._count(groups, [np.arange(len(share.neighbourhood), dtype=np.int32) for share in self.shares])
+        return self._distinct(groups, self.listed, lambda share: np.arange(len(share.neighbourhood), dtype=np.int32))
 
-    def most(self, groups: Sequence[NDArray[np.integer]]) -> list[int]:
+    def listed(self, cells: Ints) -> Ints:
+        """How many networks each cell lists: as many as are behind it, and as there are neighbourhoods at most."""
+        return self._listed[cells] if self.shares else np.zeros(len(cells), np.int64)
+
+    def most(self, groups: Groups) -> Ints:
         """Hits of the network that has most of them, behind each group of cells; 0 without networks."""
-        most = np.zeros(len(groups), np.int64)
-        members = np.concatenate([*groups, np.zeros(0, np.int64)]).astype(np.int64)
-        of_member = np.repeat(np.arange(len(groups)), [len(cells) for cells in groups])
+        most = np.zeros(len(groups.sizes), np.int64)
+        of_member = np.repeat(np.arange(len(most)), groups.sizes)
         for share in self.shares:
-            networks, hits, counts = share.seen(members)
-            if not len(networks):
-                continue
-            own, at = np.unique((np.repeat(of_member, counts) << 32) | networks, return_inverse=True)
-            np.maximum.at(most, own >> 32, np.bincount(at, hits).astype(np.int64))
-        return most.tolist()
+            networks, hits, counts = share.seen(groups.members)
+            pairs = (np.repeat(of_member, counts) << 32) | networks
+            at, first = group(pairs.view(np.uint64))
+            np.maximum.at(most, pairs[first] >> 32, sum_by(at, len(first), hits))
+        return most
+
+    def most_at_most(self, groups: Groups) -> Ints:
+        """What `most` does not exceed, without a look at who is who: the same network may be the first of every cell."""
+        bounds = [groups.sums(share.heads(groups.members)) for share in self.shares]
+        return np.max(bounds, 0, initial=0) if bounds else np.zeros(len(groups.sizes), np.int64)
 
     def beyond(self, cells: NDArray[np.integer], others: Sequence[tuple[Crowd, NDArray[np.integer]]]) -> int:
         """Distinct neighbourhoods with more hits behind these cells than behind the others, cells of other tables.
@@ -84,14 +145,44 @@ class Crowd:
                     networks, hits, _ = one.seen(theirs)
                     places.append(one.neighbourhood[networks])
                     left.append(-hits)
-            _, at = np.unique(np.concatenate(places), return_inverse=True)
-            total += int((np.bincount(at, np.concatenate(left)) > 0).sum())
+            total += int((np.bincount(np.concatenate(places), np.concatenate(left)) > 0).sum())
         return total
 
-    def _count(self, groups: Sequence[NDArray[np.integer]], ids: Sequence[Codes]) -> list[int]:
-        members = np.concatenate([*groups, np.zeros(0, np.int32)]).astype(np.int32)
-        bounds = np.cumsum([0, *map(len, groups)])
-        total = np.zeros(len(groups), np.int64)
+    @cached_property
+    def _listed(self) -> Ints:
+        listed: Ints = np.sum([share.lengths(np.arange(len(share.row))) for share in self.shares], 0, np.int64)
+        return listed
+
+    @cached_property
+    def _known(self) -> Ints:
+        """Distinct neighbourhoods behind each cell, -1 where nobody has asked yet."""
+        known: Ints = np.where(self._listed > 1, -1, self._listed)
+        return known
+
+    def _alone(self, cells: Ints) -> Ints:
+        """Distinct neighbourhoods behind each of some cells: they are asked for again and again, and counted once."""
+        if not self.shares:
+            return np.zeros(len(cells), np.int64)
+        known = self._known
+        fresh = cells[known[cells] < 0]
+        if len(fresh):
+            by_cell = Groups(fresh, np.arange(len(fresh) + 1))
+            known[fresh] = self._count(by_cell, [share.neighbourhood for share in self.shares])
+        found: Ints = known[cells]
+        return found
+
+    def _distinct(self, groups: Groups, alone: Callable[[Ints], Ints], ids: Callable[[Share], Codes]) -> Ints:
+        """Distinct ids behind each group: of one cell as `alone` says, of several by looking at who is in which."""
+        single = groups.sizes == 1
+        if single.all():
+            return alone(groups.members)
+        found = np.zeros(len(single), np.int64)
+        found[single] = alone(groups.chosen(single).members)
+        found[~single] = self._count(groups.chosen(~single), list(map(ids, self.shares)))
+        return found
+
+    def _count(self, groups: Groups, ids: Sequence[Codes]) -> Ints:
+        members, total = groups.members.astype(np.int32), np.zeros(len(groups.sizes), np.int64)
         for share, id_ in zip(self.shares, ids, strict=True):
-            total += distinct_by(members, bounds, share.row, share.offsets, share.networks, id_)
-        return [int(count) for count in total]
+            total += distinct_by(members, groups.bounds, share.row, share.offsets, share.networks, id_)
+        return total

@@ -46,4 +46,4 @@ def ancestors(column: str, value: str) -> tuple[str, ...]:
     """What a value is generalised to, step by step; the last is (other). Empty for (other) itself."""
     if value == OTHER:
         return ()
-    return *(step for step in HIERARCHIES.get(column, flat)(value) if step != value), OTHER
+    return *[step for step in HIERARCHIES.get(column, flat)(value) if step != value], OTHER

@@ -6,31 +6,27 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
 from schemas.tables import GRAINS, Table, Trends
-from transforms import partials
 from transforms.counter import measures_of
 from transforms.guard.closure import Closure
-from transforms.guard.crowd import Crowd, Share
+from transforms.guard.crowd import Groups
 from transforms.guard.diversity import diversify
-from transforms.guard.generalise import Cells, Climb, generalise
+from transforms.guard.generalise import Climb, generalise
 from transforms.guard.hierarchies import OTHER
+from transforms.guard.tallied import Tallied, Tallies
 from transforms.guard.terms import Terms
-from transforms.memory import give_back
-from transforms.packed import Packed, Rows, cells_of
-from transforms.partials import KEYS, PERIOD
+from transforms.packed import Packed
 from transforms.periods import as_date, as_day, classify, first_day, missing_side, span
 
 EXACT = 1_048_576  # `visitors` above this is rounded to two significant digits (PRIVACY.md 4.6)
 STATES = ("published_before", "open", "partial", "eligible")
-NONE = "(none)"
+States = Mapping[tuple[str, int], str]  # by table and first day of the period
 Compared = dict[tuple[str, int], dict[str, Climb]]  # by grain and period: tables by name
 
 
@@ -76,45 +72,46 @@ class SiteGuard:
 
         The tallies may have more tables than are published here, for other profiles; they stay as they are.
         """
-        out, days, states = self._begin(accounts)
+        out, states = self._begin(accounts)
         compared: Compared = defaultdict(dict)
         opened: list[Draft] = []
+        tallies = Tallies(shares, self.tallied)
         for table in self.closure.order:
             if table.name not in self.closure.opened and opened:
                 self._close(out, compared, opened)
-            tallied = self._tallied(table, shares)
-            for period in self._periods(table, days):
-                others = compared[self.grains[table.name], period]
-                if (draft := self._draft(out, tallied, table, period, states, others)) is None:
-                    continue
-                if table.name in self.closure.opened:
-                    opened.append(draft)
-                else:
-                    self.closure.total(draft.climb, others)
-                    self._release(out, draft, compared)
+            self._guard(out, tallies.of(table), table, states, compared, opened)
         self._close(out, compared, opened)
         names = [table.name for table in self.trends.tables]
         out.released.sort(key=lambda one: (names.index(one.table), one.date))
         out.periods.sort(key=lambda one: (names.index(str(one["table"])), one["date"]))
         return out
 
-    def _begin(self, accounts: Accounts) -> tuple[SiteRelease, list[int], dict[tuple[str, int], str]]:
-        """A release of which nothing is counted yet, the site's days, and the states of all periods."""
+    def _guard(
+        self, out: SiteRelease, tallied: Tallied, table: Table, states: States, compared: Compared, opened: list[Draft]
+    ) -> None:
+        """All periods of a table, which is let go of behind them, unless it stays open to be compared."""
+        for period in self._periods(table, states):
+            others = compared[self.grains[table.name], period]
+            if (draft := self._draft(out, tallied, table, period, states, others)) is None:
+                continue
+            if table.name in self.closure.opened:
+                opened.append(draft)
+            else:
+                self.closure.total(draft.climb, others)
+                self._release(out, draft, compared)
+
+    def _begin(self, accounts: Accounts) -> tuple[SiteRelease, States]:
+        """A release of which nothing is counted yet, and the states of all periods."""
         out = SiteRelease(self.site.name, profile=self.profile)
         out.counts = {table.name: dict.fromkeys((*STATES, "published", "withheld"), 0) for table in self.trends.tables}
         days = [day for _, name, day in accounts.days if name == self.site.name]
-        return out, days, self._states(days, accounts, out)
+        return out, self._states(days, accounts, out)
 
-    def _tallied(self, table: Table, shares: Sequence[Packed]) -> Tallied:
-        give_back()
-        number = [one.name for one in self.tallied.tables].index(table.name)
-        return Tallied(shares, number, len(measures_of(self.tallied)))
-
-    def _periods(self, table: Table, days: Sequence[int]) -> list[int]:
+    def _periods(self, table: Table, states: States) -> list[int]:
         """First days of every period of the input, also of those in which nothing concerns the table: they are decided too."""
-        return sorted({int(first_day(day, self.grains[table.name])) for day in days})
+        return sorted(period for name, period in states if name == table.name)
 
-    def _states(self, days: Sequence[int], accounts: Accounts, out: SiteRelease) -> dict[tuple[str, int], str]:
+    def _states(self, days: Sequence[int], accounts: Accounts, out: SiteRelease) -> States:
         """Whether each period of each table is published now, by table and first day; notes which logs are missing."""
         edges = self.calendar.extremes(accounts)
         zone, states = self.site.timezone, {}
@@ -129,9 +126,8 @@ class SiteGuard:
         return states
 
     def _draft(
-        self, out: SiteRelease, tallied: Tallied, table: Table, period: int,
-        states: dict[tuple[str, int], str], others: dict[str, Climb],
-    ) -> Draft | None:  # fmt: skip
+        self, out: SiteRelease, tallied: Tallied, table: Table, period: int, states: States, others: dict[str, Climb]
+    ) -> Draft | None:
         """The rows of a table's period; None where there is nothing to publish. `others` are those that it is compared with."""
         leaves = tallied.leaves(period)
         decided = self._decided(out, table, period, states[table.name, period], tallied.hits(leaves))
@@ -140,8 +136,8 @@ class SiteGuard:
         asked = chosen or (table.name in self.closure.opened and self._is_asked(table.name, period, states))
         if not len(leaves) or not asked:  # decided as well, for ever: nothing of this period concerns the table
             return None
-        cells = tallied.leaf_cells(leaves, len(table.keys))
-        climb = generalise(table, cells, self.k, self.site, *self.closure.start(table, cells.labels, others))
+        cells = tallied.leaf_cells(leaves)
+        climb = generalise(table, cells, self.k, self.site, self.closure.start(table, cells.labels, others))
         climb.is_published = not chosen
         now = tallied.hits(leaves), len(climb.rows)  # late lines are not in what was published
         climb.has_changed = not chosen and self.calendar.decided.get((self.site.name, table.name, period)) != now
@@ -165,7 +161,7 @@ class SiteGuard:
         out.periods.append(decided)
         return decided
 
-    def _is_asked(self, name: str, period: int, states: Mapping[tuple[str, int], str]) -> bool:
+    def _is_asked(self, name: str, period: int, states: States) -> bool:
         """Whether this was published before, and another table is published now of some of its days."""
         mine = range(*span(period, self.grains[name]))
         now = (span(day, self.grains[one]) for (one, day), state in states.items() if self.calendar.chosen(state))
@@ -198,8 +194,9 @@ class SiteGuard:
             if link.fine == table.name and (days := self._days_of(link.coarse, draft, compared)):
                 self.closure.over_spans(climb, days, link)
         diversify(climb)  # last, for rows were withheld; what it merges changes no total
-        labels, size = climb.cells.labels, len(climb.cells.labels)
-        same = sum(len(row.leaves) for row in climb.rows if len(row.leaves) == 1 and row.label == labels[row.leaves[0]])
+        size = len(climb.cells.labels)
+        single = np.array([len(row.leaves) == 1 for row in climb.rows], bool)
+        same = int((climb.specific(climb.rows).all(0) & single).sum())
         released = Released(
             table=table.name,
             site=self.site.name,
@@ -221,69 +218,29 @@ class SiteGuard:
         }  # fmt: skip
 
 
-class Tallied:
-    """All that was tallied for one table of a site, ready to be cut by period. One table at a time bounds the memory."""
-
-    def __init__(self, shares: Sequence[Packed], table: int, measures: int) -> None:
-        opened = [(share, rows) for share in shares if (rows := share.rows(table)) is not None]
-        parts = [cells_of(share, rows) for share, rows in opened] or [partials.empty(1, measures)]
-        self.words, self.cells, self.measures, self.agents, cell_of = partials.unify(parts)
-        self.by_period = np.argsort(self.cells[:, PERIOD], kind="stable")
-        self.periods = self.cells[self.by_period, PERIOD]
-        starts = np.cumsum([0, *(len(part.cells) for part in parts)]).tolist()
-        self.crowd = Crowd(
-            [
-                self._share(*one, cell_of[start:stop])
-                for one, (start, stop) in zip(opened, pairwise(starts), strict=False)
-            ]
-        )
-
-    def _share(self, share: Packed, rows: Rows, cell_of: NDArray[np.int32]) -> Share:
-        """The networks of one share, by the places that its cells have here."""
-        row = np.full(len(self.cells), -1, np.int32)
-        row[cell_of] = np.arange(len(cell_of), dtype=np.int32)
-        return Share(row, rows.offsets, rows.seen.astype(np.int32), share.neighbourhood, rows.hits)
-
-    def leaves(self, period: int) -> NDArray[np.int64]:
-        """Positions of the cells of a period."""
-        start, stop = np.searchsorted(self.periods, (period, period + 1))
-        return self.by_period[start:stop]
-
-    def hits(self, leaves: NDArray[np.int64]) -> int:
-        return int(self.measures[leaves, 0].sum())
-
-    def leaf_cells(self, leaves: NDArray[np.int64], keys: int) -> Cells:
-        """The cells with their labels, and who stands behind them."""
-        words = [*self.words.to_pylist(), NONE]  # code -1: the log has no such value
-        codes = self.cells[leaves, KEYS : KEYS + keys].T.tolist()  # by column: a list a cell is work for the collector
-        labels = list(zip(*(map(words.__getitem__, column) for column in codes), strict=True)) or [()] * len(leaves)
-        return Cells(labels, self.measures[leaves], self.agents[leaves], self.crowd, leaves)
-
-
 def as_table(table: Table, climb: Climb, measures: tuple[str, ...]) -> pa.Table:
     """The rows as they are published: keys (string), hits, visitors, further measures (int64); sorted by keys."""
     rows = sorted(climb.rows, key=lambda row: row.label)
     columns: dict[str, pa.Array] = {
         name: pa.array([row.label[i] for row in rows], pa.string()) for i, name in enumerate(table.key_names)
     }
-    row_of = np.repeat(np.arange(len(rows)), [len(row.leaves) for row in rows])  # of each leaf, row by row
-    sums = np.zeros((len(rows), len(measures)), np.int64)
-    np.add.at(sums, row_of, climb.cells.measures[np.array([leaf for row in rows for leaf in row.leaves], np.int64)])
-    columns["hits"] = pa.array(sums[:, 0])
+    groups = Groups.of([row.leaves for row in rows])
+    found = climb.cells.measures[groups.members]
+    columns["hits"] = pa.array(groups.sums(found[:, 0]))
     columns["visitors"] = pa.array([published_count(n) for n in climb.visitors(rows)], pa.int64())
     for name in table.measures:
-        columns[name] = pa.array(sums[:, measures.index(name)])
+        columns[name] = pa.array(groups.sums(found[:, measures.index(name)]))
     return pa.table(columns)
 
 
 def kept(climb: Climb) -> dict[str, int]:
     """Hits by key of which the row shows the key's value in full."""
-    labels = climb.cells.labels
-    found = dict.fromkeys(climb.table.key_names, 0)
-    for row in climb.rows:
-        for place, (name, shown) in enumerate(zip(climb.table.key_names, row.label, strict=True)):
-            if shown != OTHER:
-                found[name] += climb.hits([leaf for leaf in row.leaves if labels[leaf][place] == shown])
+    groups, same = climb.shown(climb.rows)
+    hits = climb.cells.measures[groups.members, 0]
+    found = {}
+    for place, (name, is_same) in enumerate(zip(climb.table.key_names, same, strict=False)):
+        told = np.repeat([row.label[place] != OTHER for row in climb.rows], groups.sizes)
+        found[name] = int(hits[is_same & told].sum()) if climb.rows else 0
     return found
 
 

@@ -223,4 +223,4 @@ def keep_least(into: NDArray[np.uint64], ids: NDArray[np.int32], values: NDArray
 
 def usable(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
     """The array as kernels were compiled for: contiguous, writable, of that type (else they would compile again)."""
-    return np.require(values, kind, ["C", "A", "W"])
+    return values if values.flags.carray and values.dtype == kind else np.require(values, kind, ["C", "A", "W"])

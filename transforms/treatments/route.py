@@ -144,9 +144,9 @@ def parents(route: str) -> list[str]:
         steps.append(path)
     if not path.startswith("/"):
         return steps
-    segments = path.strip("/").split("/")
-    for depth in range(len(segments) - 1, 0, -1):
-        step = "/" + "/".join([*segments[:depth], ANY])
-        if step != path:
+    words = path.strip("/")
+    while (at := words.rfind("/")) >= 0:
+        words = words[:at]
+        if (step := f"/{words}/{ANY}") != path:
             steps.append(step)
     return steps

@@ -30,6 +30,7 @@ from pipeline.ledger import Ledger
 from pipeline.options import Engine, Wanted, engine
 from pipeline.plan import expected_bytes, plan
 from pipeline.progress import Progress
+from pipeline.sampler import awake
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.policy import Policy
@@ -41,7 +42,7 @@ from transforms.geography import Countries
 from transforms.guard import Calendar, Terms
 from transforms.guard.noise import library
 
-RANGE = 256 << 20  # bytes of a Range at most
+RANGE = 320 << 20  # bytes of a Range at most: about what a tally holds before it is sealed (HELD, transforms/tally.py)
 GETTING_READY = "getting ready; the first run on a machine compiles its kernels, which takes some seconds"
 
 
@@ -253,7 +254,7 @@ def execute(
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
         asked = partial(digest_of, digests, fresh)
-        with Launcher(progress, wanted.key_ref, asked) as launcher, guarded, forked_workers(server), holding():
+        with Launcher(progress, wanted.key_ref, asked) as launcher, guarded, forked_workers(server), awake(), holding():
             content = Held if engine.local else bytes
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             reporter = launcher.reporter if progress.enabled else None

@@ -14,7 +14,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from pipeline import collector, spared
+from pipeline import collector, sampler, spared
 from pipeline.apart import be_silent, can_fork, command, die_with
 
 
@@ -29,7 +29,7 @@ def get_ready() -> None:
 
 
 def serve(line: Connection, workers: int) -> None:
-    """Get ready, say so, and start a worker for each environment that comes; to the end of the line, and of the workers."""
+    """Get ready, say so, and start a worker for each environment that comes; the end of the line is that of the workers."""
     get_ready()
     collector.leave_alone()  # else that of each worker would touch, and so copy, what they share
     if can_fork():
@@ -38,14 +38,14 @@ def serve(line: Connection, workers: int) -> None:
         held.share(workers)
     signal.signal(signal.SIGCHLD, end_with_worker)
     line.send("ready")
-    number = 0
+    started: list[int] = []
     with suppress(EOFError):
         while True:
-            start(line.recv(), number)
-            number += 1
-    with suppress(ChildProcessError):  # there is none left
-        while True:
-            os.wait()
+            started.append(start(line.recv(), len(started)))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the run is over, and they have nothing left to do
+    for worker in started:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
 
 
 def end_with_worker(_: int, __: object) -> None:
@@ -78,7 +78,8 @@ def work(environment: Mapping[str, str], parent: int) -> NoReturn:
         os.environ.update(environment)
         from apache_beam.runners.worker import sdk_worker_main
 
-        sdk_worker_main.main(sys.argv)
+        with sampler.awake():
+            sdk_worker_main.main(sys.argv)
         status = 0
     finally:
         os._exit(status)  # nothing of the process that it was forked from is its own to clean up

@@ -24,8 +24,8 @@ from pipeline.digests import digest
 from pipeline.entry import Period
 from pipeline.find import find
 from pipeline.options import Wanted, engine
+from pipeline.prepare import prepare, provenance
 from pipeline.read import Read
-from pipeline.run import prepare, provenance
 from schemas.noise import UNIT, Noise
 from schemas.profiles import profiles
 from schemas.tables import trends

@@ -25,8 +25,8 @@ from pipeline.entry import Entry, Provenance
 from pipeline.find import Input, find
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted
+from pipeline.prepare import assignment
 from pipeline.rewrite import is_open, real, sweep
-from pipeline.run import assignment
 from schemas.policy import Policy
 from schemas.profiles import profiles
 from schemas.tables import trends

@@ -20,7 +20,8 @@ from pipeline.forked import ForkServer
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
-from pipeline.run import execute, prepare
+from pipeline.prepare import prepare
+from pipeline.run import execute
 from schemas import load
 from schemas.lineage import Holding, classes, holdings, lineage, refuse_link, refuse_links
 from schemas.load import DeclarationError, Fields

@@ -20,7 +20,7 @@ from audit.attacks.a05_differencing import whole_tables
 from audit.case import Part
 from audit.run import HELD, case_of
 from audit.run import run as attack
-from pipeline import run as running
+from pipeline import prepare
 from pipeline.cli import main
 from pipeline.ledger import Ledger
 from pipeline.options import Wanted
@@ -162,7 +162,7 @@ def test_k_is_never_below_fifty(policy: int, asked: int | None, expected: int, t
 def test_without_the_rule_numbers_are_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With rounding switched off the same run tells exact numbers: the rule is what rounds."""
     partner = replace(profiles()["partner"], rounded=1)
-    monkeypatch.setattr(running, "profiles", lambda: {"partner": partner})
+    monkeypatch.setattr(prepare, "profiles", lambda: {"partner": partner})
     publish(tmp_path / "out")
     rows = [row for _, _, found in tables(tmp_path / "out" / "release-partner") for row in found]
     assert any(row["hits"] % 10 for row in rows)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.find import Input
 from pipeline.options import Engine
 from pipeline.plan import plan
-from pipeline.run import RANGE, range_bytes
+from pipeline.prepare import RANGE, range_bytes
 from schemas import load
 
 ENGINE = Engine(None, None, True, 1, 0, 0)

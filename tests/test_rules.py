@@ -29,7 +29,7 @@ from pipeline.flow import flow
 from pipeline.job import Job
 from pipeline.launcher import Launcher
 from pipeline.options import Wanted, engine
-from pipeline.run import prepare
+from pipeline.prepare import prepare
 from schemas import load
 from schemas.load import DeclarationError
 from schemas.stages import Chunk, Events, PseudonymousEvents, Range, Sealed

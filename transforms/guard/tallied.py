@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.tables import Table, Trends
 from transforms import partials
 from transforms.counter import measures_of
+from transforms.distinct import nullable
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells
 from transforms.guard.worded import Worded
@@ -106,7 +107,7 @@ class Tallied:
         """A key of some cells; code -1: the log has no such value."""
         ids, first = group(codes.astype(np.uint64))
         used = codes[first]
-        words = self._words.take(pa.array(used, pa.int32(), mask=used < 0)).to_pylist()
+        words = self._words.take(nullable(used)).to_pylist()
         return Worded([NONE if word is None else word for word in words], ids)
 
 

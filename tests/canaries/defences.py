@@ -21,12 +21,12 @@ class Defence:
 
 def no_guard(patch: pytest.MonkeyPatch) -> None:
     """k = 1, one agent is enough, and one network may make all hits: every row is published as it is."""
-    from pipeline import run
+    from pipeline import prepare
 
     no_roaming_rule(patch)
     patch.setattr("transforms.guard.generalise.Climb.not_of_one", lambda self, rows: rows)
-    real = run.terms_of
-    patch.setattr(run, "terms_of", lambda *given: replace(real(*given), k=1))
+    real = prepare.terms_of
+    patch.setattr(prepare, "terms_of", lambda *given: replace(real(*given), k=1))
 
 
 def no_roaming_rule(patch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from pipeline import collector, sampler, spared
 from pipeline.apart import be_silent, can_fork, command, die_with
+
+_running: set[int] = set()  # workers that have not ended
 
 
 def get_ready() -> None:
@@ -38,12 +41,11 @@ def serve(line: Connection, workers: int) -> None:
         held.share(workers)
     signal.signal(signal.SIGCHLD, end_with_worker)
     line.send("ready")
-    started: list[int] = []
     with suppress(EOFError):
-        while True:
-            started.append(start(line.recv(), len(started)))
+        for number in count():
+            _running.add(start(line.recv(), number))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the run is over, and they have nothing left to do
-    for worker in started:
+    for worker in _running:
         os.kill(worker, signal.SIGKILL)
         os.waitpid(worker, 0)
 
@@ -52,6 +54,7 @@ def end_with_worker(_: int, __: object) -> None:
     """A worker has ended: if it was not in order, the others must not go on without it, and the run hears of it by our end."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            _running.discard(ended[0])  # its number may be another's from now on
             if ended[1]:
                 os._exit(1)
 

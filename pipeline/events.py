@@ -7,7 +7,6 @@ import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ from pipeline.durable import PRIVATE_FILE, PRIVATE_FOLDER, sync_folders, write_w
 from pipeline.entry import FOLDERS
 from pipeline.find import Input
 from pipeline.rejects import refuse_rejects
+from pipeline.scrubber import Scrubber, chunks
 from schemas import load
 from schemas.lineage import Holding, refuse_link
 from schemas.stages import Accounts, Events, PseudonymousEvents
@@ -26,9 +26,6 @@ from transforms.anonymise import Bench
 from transforms.distinct import Source
 from transforms.geography import Countries
 from transforms.partials import number
-
-if TYPE_CHECKING:
-    from pipeline.scrub import Scrubber
 
 NOTICE = """\
 The events in this folder are PSEUDONYMISED, STILL PERSONAL DATA (GDPR, article 4(5)).
@@ -94,8 +91,6 @@ def write_events(
     output: Path, inputs: Sequence[Input], scrubber: Scrubber, countries: Countries, max_reject_rate: float
 ) -> Accounts:
     """events-00000.parquet and so on, one an input, in the order of its lines. Raises Trouble; then nothing is there."""
-    from pipeline.scrub import chunks
-
     refuse_link(
         load.fields(), Holding("a file of scrubbed events", ("network", *WORDS, "bytes"))
     )  # its ip is the network

@@ -7,14 +7,13 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pipeline.chosen import chosen_clock, chosen_database, chosen_formats, chosen_policy
 from pipeline.find import Input, find
 from pipeline.options import Wanted
 from pipeline.plan import plan
 from pipeline.progress import Progress
-from pipeline.proposed import record_of, toml_of
+from pipeline.proposed import Learned, record_of, toml_of
 from pipeline.read import CHUNK, Read
 from pipeline.rejects import refuse_rejects
 from schemas import load
@@ -27,20 +26,8 @@ from transforms.anonymise import Bench
 from transforms.evidence import Counts, Threshold
 from transforms.kernels import calls
 from transforms.parse import Parse
-from transforms.proposal import Proposal, propose
+from transforms.proposal import propose
 from transforms.survey import Bounds, Survey
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What was learned: proposals by site, the counts of lines, and what was left out of the survey."""
-
-    policy: Policy
-    threshold: Threshold
-    proposals: Sequence[Proposal]
-    accounts: Accounts
-    left_out: Mapping[str, int]
-    share: float
 
 
 def learn(wanted: Wanted, bounds: Bounds | None = None, threshold: Threshold | None = None) -> Learned:

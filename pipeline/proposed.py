@@ -5,21 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from transforms.evidence import Crowd, Evidence
+from schemas.policy import Policy
+from schemas.stages import Accounts
+from transforms.evidence import Crowd, Evidence, Threshold
 from transforms.proposal import Proposal
 from transforms.survey import AGENTS
 from transforms.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from pipeline.learn import Learned
 
 RANKED = 40
 """Places and parameters that the comments list for a site; --json has all."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned: proposals by site, the counts of lines, and what was left out of the survey."""
+
+    policy: Policy
+    threshold: Threshold
+    proposals: Sequence[Proposal]
+    accounts: Accounts
+    left_out: Mapping[str, int]
+    share: float
 
 
 # ---- TOML -----------------------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cli import main
-from pipeline.learn import Learned, learn, told
+from pipeline.learn import learn, told
 from pipeline.options import Wanted
+from pipeline.proposed import Learned
 from schemas.denied import denied
 from schemas.policy import make_policy
 from transforms import segments

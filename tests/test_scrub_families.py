@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.chosen import HEAD
 from pipeline.cut import padded
-from pipeline.scrub import Scrubber
+from pipeline.scrubber import Scrubber
 from schemas import load
 from schemas.policy import Policy, make_policy, read_policy
 from schemas.stages import Accounts, Chunk

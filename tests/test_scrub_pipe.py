@@ -22,7 +22,7 @@ from pipeline import live
 from pipeline.cli import main
 from pipeline.cut import padded
 from pipeline.live import Batch, Feed, Live
-from pipeline.scrub import Scrubber
+from pipeline.scrubber import Scrubber
 from schemas.policy import Policy
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from canaries.hunt import Hunt
@@ -20,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CROWDLOG_SHARED", ROOT.parent / "shared" / "data"))
 
 sys.path.insert(0, str(ROOT))
+
+# An example may wait for a kernel to compile, or for a machine with other work: what hangs takes longer.
+settings.register_profile("crowdlog", deadline=dt.timedelta(seconds=10))
+settings.load_profile("crowdlog")
 
 
 @pytest.fixture(scope="session")

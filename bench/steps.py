@@ -13,7 +13,7 @@ import secrets
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,6 @@ def measure(wanted: Wanted, nights: int) -> tuple[dict[str, float], int]:
     return {name: spent - within.get(name, 0) for name, spent in clock.spent.items()}, lines
 
 
-def in_turn(items: Iterator[Any]) -> Generator[Any]:
-    """Instead of reading ahead: what a thread of its own takes would count for whatever step is at work."""
-    yield from items
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("log", nargs="+")
@@ -140,7 +135,9 @@ def main() -> None:
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(prefix="crowdlog-steps-") as folder:
             wanted = Wanted(tuple(given.log), Path(folder), profiles=tuple(given.profiles), partial=True, quiet=True)
-            with patch.object(read, "ahead", in_turn):
+            with patch.object(
+                read, "ahead", iter
+            ):  # what a thread of its own takes would count for whatever step is at work
                 spent, lines = measure(wanted, given.history)
     total = sum(spent.values())
     print("| stage | ns a line | share |\n|---|---:|---:|")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.unpack import BLOCK
+from transforms.kernels.block import PADDING
 from transforms.parsers.blocks import end_of_lines
 from transforms.parsers.reader import LONGEST_LINE
 
-PADDING = 64
 NEWLINE = 10
 Buffer = NDArray[np.uint8]
 

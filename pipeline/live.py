@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.cut import Buffer
 from schemas.policy import Policy
 from schemas.stages import Accounts, Chunk
 from schemas.trouble import Trouble
@@ -28,7 +28,6 @@ READ = 1 << 20
 HOLD = 0.5  # seconds that a whole line waits at most while the input does not pause
 TICK = 60.0  # seconds after which the clock is looked at though nothing comes
 
-Buffer = NDArray[np.uint8]
 Batch = tuple[Buffer, int]
 """buffer and size of a Chunk."""
 

@@ -66,12 +66,9 @@ def prepare(
         # a file that cannot be one that was read, nor another input once more, is hashed while it is read
         can_wait = engine.local and same_size[source.size] == 1 and source.size not in ledger.sizes
         sha256 = None if can_wait else made.of(source)
-        if sha256 is None:
-            fresh.append(source)
-            read.append(InputDigest(source.place, None, source.size, source.inode))
-        elif sha256 in {one.sha256 for one in read} | skipped:
+        if sha256 and sha256 in {one.sha256 for one in read} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
-        elif all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
+        elif sha256 and all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
             skipped.add(sha256)
         else:
             fresh.append(source)

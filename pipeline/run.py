@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +99,8 @@ def execute(
         calls.warm()
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own
-        asked = partial(digest_of, digests, fresh)
-        with Launcher(progress, wanted.key_ref, asked) as launcher, guarded, forked_workers(server), awake(), holding():
+        launching = Launcher(progress, wanted.key_ref, lambda number: digests.of(fresh[number]))
+        with launching as launcher, guarded, forked_workers(server), awake(), holding():
             content = Held if engine.local else bytes
             pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
             reporter = launcher.reporter if progress.enabled else None
@@ -121,11 +120,6 @@ def execute(
         raise trouble from None
     finally:
         progress.clear()
-
-
-def digest_of(digests: Digests, fresh: Sequence[Input], number: int) -> str:
-    """That of an input of the Job, by its number."""
-    return digests.of(fresh[number])
 
 
 def nothing_to_read(job: Job) -> dict[str, Any]:

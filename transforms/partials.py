@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -116,24 +117,38 @@ def unify(parts: Sequence[Partial]) -> tuple[pa.StringArray, Codes, Ints, NDArra
     cell_of, first = number(cells.T)
     by_table, _ = order_by(cells[first, TABLE], int(cells[:, TABLE].max(initial=0)) + 1)
     cell_of, first = _places(by_table)[cell_of], first[by_table]
-    measures = np.concatenate([p.measures for p in parts])
-    totals = [sum_by(cell_of, len(first), np.ascontiguousarray(measures[:, m])) for m in range(measures.shape[1])]
-    agents = no_agents(len(first))
-    keep_least(agents, cell_of, np.concatenate([p.agents for p in parts]))
-    return words, cells[first], np.stack(totals, 1), agents, cell_of
+    measures, agents = sum_up(cell_of, len(first), [p.measures for p in parts], [p.agents for p in parts])
+    return words, cells[first], measures, agents, cell_of
+
+
+def sum_up(
+    cell_of: Codes, count: int, measures: Sequence[Ints], agents: Sequence[NDArray[np.uint64]]
+) -> tuple[Ints, NDArray[np.uint64]]:
+    """Measures int64 [count, M] and agents [count, AGENTS] of cells, from those of each part, whose cells are at `cell_of`."""
+    given = np.concatenate(measures)
+    totals = [sum_by(cell_of, count, np.ascontiguousarray(given[:, m])) for m in range(given.shape[1])]
+    least = no_agents(count)
+    keep_least(least, cell_of, np.concatenate(agents))
+    return np.stack(totals, 1), least
 
 
 def _unify_words(parts: Sequence[Partial]) -> tuple[pa.StringArray, Codes]:
     """All words once, and the cells of all parts with their key codes pointing into them."""
-    encoded = pa.concat_arrays([part.words for part in parts]).dictionary_encode()
-    codes, cells = encoded.indices.to_numpy(), np.concatenate([part.cells for part in parts])
-    at = row = 0
-    for part in parts:
-        known = np.append(codes[at : at + len(part.words)], np.int32(-1))  # code -1 reads what is appended
+    words, codes = number_words([part.words for part in parts])
+    cells, row = np.concatenate([part.cells for part in parts]), 0
+    for part, known in zip(parts, codes, strict=True):
         keys = cells[row : row + len(part.cells), KEYS:]
         keys[:] = known[keys]
-        at, row = at + len(part.words), row + len(part.cells)
-    return encoded.dictionary, cells
+        row += len(part.cells)
+    return words, cells
+
+
+def number_words(words: Sequence[pa.StringArray]) -> tuple[pa.StringArray, list[Codes]]:
+    """All words once, and the codes of each array's words among them, with -1 behind, which code -1 reads."""
+    chunks = pa.chunked_array([pa.array([], pa.string()), *words])  # without a copy of all
+    encoded, ends = chunks.dictionary_encode().combine_chunks(), np.cumsum([0, *map(len, words)]).tolist()
+    codes = encoded.indices.to_numpy()
+    return encoded.dictionary, [np.append(codes[start:stop], np.int32(-1)) for start, stop in pairwise(ends)]
 
 
 def _shifted(

@@ -165,9 +165,8 @@ class Crossing:
         """The room that each of some leaf cells of the finer table is in, -1 for none; int64."""
         theirs, mine = self.coarse.cells.keys[self.there], self.fine.cells.keys[self.here]
         inner = Groups.of([room.leaves for room in self.rooms])
-        room = np.full(
-            len(theirs.words) + 1, -1, np.int64
-        )  # by the code of a value; the last is for a value that is nowhere
+        # by the code of a value; the last is for a value that is nowhere
+        room = np.full(len(theirs.words) + 1, -1, np.int64)
         room[theirs.codes[inner.members]] = np.repeat(np.arange(len(self.rooms)), inner.sizes)
         return room[theirs.find(mine.words)[mine.codes[leaves]]]
 

@@ -153,10 +153,8 @@ class Climb:
         """Rows of which no network makes more than half of the hits (PRIVACY.md 4.5)."""
         # each of the other neighbourhoods has a hit: of rows with few hits for each it is known without a look
         unsure = [row for row in rows if row.hits > 2 * (row.neighbourhoods - 1)]
-        for look in (
-            self.cells.crowd.most_at_most,
-            self.cells.crowd.most,
-        ):  # the second one only where the first cannot tell
+        crowd = self.cells.crowd
+        for look in (crowd.most_at_most, crowd.most):  # the second one only where the first cannot tell
             heads = look(self._placed([row.leaves for row in unsure])).tolist()
             unsure = [row for row, head in zip(unsure, heads, strict=True) if 2 * head > row.hits]
         mostly = set(unsure)

@@ -16,7 +16,7 @@ from transforms.distinct import nullable
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells
 from transforms.guard.worded import Worded
-from transforms.kernels.group import group, keep_least, sum_by
+from transforms.kernels.group import group
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows
 from transforms.partials import KEYS, PERIOD
@@ -33,13 +33,7 @@ class Tallies:
         give_back()  # what the stages before have freed
         self._number = {table.name: at for at, table in enumerate(tallied.tables)}
         self._measures = len(measures_of(tallied))
-        words = [share.words for share in shares]
-        encoded = pa.chunked_array([pa.array([], pa.string()), *words]).dictionary_encode()  # without a copy of all
-        codes, sizes = encoded.combine_chunks(), np.cumsum([0, *map(len, words)]).tolist()
-        known = codes.indices.to_numpy()
-        self.words: pa.StringArray = codes.dictionary
-        # by share; code -1 reads what is appended
-        self._codes = [np.append(known[start:stop], np.int32(-1)) for start, stop in pairwise(sizes)]
+        self.words, self._codes = partials.number_words([share.words for share in shares])
 
     def of(self, table: Table) -> Tallied:
         """One table. Whoever asks for the next one lets go of it before, for one at a time bounds the memory."""
@@ -68,13 +62,12 @@ class Tallied:
         )
         cell_of, first = partials.number(cells.T)
         self._cells = cells[first]
-        self._agents = partials.no_agents(len(first))
-        self._measures = np.zeros((len(first), measures), np.int64)
-        if opened:
-            keep_least(self._agents, cell_of, np.concatenate([rows.agents for _, rows, _ in opened]))
-            given = np.concatenate([rows.measures for _, rows, _ in opened])
-            for m in range(measures):
-                self._measures[:, m] = sum_by(cell_of, len(first), np.ascontiguousarray(given[:, m]))
+        self._measures, self._agents = partials.sum_up(
+            cell_of,
+            len(first),
+            [np.zeros((0, measures), np.int64), *(rows.measures for _, rows, _ in opened)],
+            [partials.no_agents(0), *(rows.agents for _, rows, _ in opened)],
+        )
         self._by_period = np.argsort(self._cells[:, 0], kind="stable")
         self._periods = self._cells[self._by_period, 0]
         starts = np.cumsum([0, *(len(rows.cells) for _, rows, _ in opened)]).tolist()

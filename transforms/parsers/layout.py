@@ -27,7 +27,7 @@ from transforms.kernels.modes import (
     QUOTED,
     REST,
     WORD,
-)  # fmt: skip
+)
 from transforms.parsers.reader import LONGEST_LINE, Field, Read, Reader
 
 LONGEST_USER = 255  # bounds the backtracking of the regex: a line costs O(its length), whatever is in it

@@ -15,8 +15,8 @@ from schemas.policy import Site
 from schemas.tables import Table
 from transforms.guard.crowd import Crowd, Groups
 from transforms.guard.hierarchies import OTHER, ancestors
+from transforms.guard.key_column import KeyColumn
 from transforms.guard.roaming import Roaming
-from transforms.guard.worded import Worded
 from transforms.kernels.group import NO_VALUE, order_by
 from transforms.partials import number
 
@@ -38,11 +38,11 @@ class Cells:
     agents: NDArray[np.uint64]
     crowd: Crowd
     place: Ints
-    keys: list[Worded] = field(default_factory=list)
+    keys: list[KeyColumn] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.keys:
-            self.keys = [Worded.of(column) for column in zip(*self.labels, strict=True)]
+            self.keys = [KeyColumn.of(column) for column in zip(*self.labels, strict=True)]
 
 
 @dataclass(eq=False)
@@ -84,7 +84,7 @@ class Climb:
         self.climbing = [name for name in table.climb if name not in held]
         # by key, what cells that are in no row yet are called
         self.current = [
-            Worded.of(held[key.name]) if key.name in held else one.copy()
+            KeyColumn.of(held[key.name]) if key.name in held else one.copy()
             for key, one in zip(table.keys, cells.keys, strict=False)
         ]
         self.is_left = np.ones(len(cells.labels), bool)

@@ -15,7 +15,7 @@ from transforms.counter import measures_of
 from transforms.distinct import nullable
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells
-from transforms.guard.worded import Worded
+from transforms.guard.key_column import KeyColumn
 from transforms.kernels.group import group
 from transforms.memory import give_back
 from transforms.packed import Packed, Rows
@@ -96,12 +96,12 @@ class Tallied:
         labels = list(zip(*(key.at(slice(None)) for key in keys), strict=True)) or [()] * len(leaves)
         return Cells(labels, self._measures[leaves], self._agents[leaves], self._crowd, leaves, keys)
 
-    def _worded(self, codes: NDArray[np.int32]) -> Worded:
+    def _worded(self, codes: NDArray[np.int32]) -> KeyColumn:
         """A key of some cells; code -1: the log has no such value."""
         ids, first = group(codes.astype(np.uint64))
         used = codes[first]
         words = self._words.take(nullable(used)).to_pylist()
-        return Worded([NONE if word is None else word for word in words], ids)
+        return KeyColumn([NONE if word is None else word for word in words], ids)
 
 
 def _cells(rows: Rows, codes: NDArray[np.int32], keys: int) -> NDArray[np.int32]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.guard.hierarchies import OTHER, ancestors
-from transforms.guard.worded import Worded
+from transforms.guard.key_column import KeyColumn
 
 routes = st.lists(st.sampled_from(["a", "b", "{*}", "{n}", ""]), max_size=4).map(lambda words: "/" + "/".join(words))
 VALUES = {
@@ -28,7 +28,7 @@ VALUES = {
 def test_cells_climb_as_their_words_do(column: str, data: st.DataObject) -> None:
     """A word has as many steps before it, and goes where its first one leads; and so does each of its steps."""
     values = data.draw(st.lists(VALUES[column], max_size=8))
-    worded = Worded.of(values)
+    worded = KeyColumn.of(values)
     assert worded.at(slice(None)) == values
     above, height = worded.steps(np.arange(len(values)), partial(ancestors, column))
     for word in {step for value in values for step in (value, *ancestors(column, value))}:
@@ -40,7 +40,7 @@ def test_cells_climb_as_their_words_do(column: str, data: st.DataObject) -> None
 
 def test_copy_is_changed_apart() -> None:
     """Words and cells of a copy are its own, and a word that no cell has is nowhere."""
-    one = Worded.of(["a", "b", "a"])
+    one = KeyColumn.of(["a", "b", "a"])
     other = one.copy()
     other.codes[:] = other.code("c")
     assert (one.at(slice(None)), other.at(slice(None))) == (["a", "b", "a"], ["c"] * 3)

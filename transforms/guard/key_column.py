@@ -1,4 +1,4 @@
-"""Worded: one key of many cells, its words numbered, so that cells are compared and climb by number."""
+"""Key column: one key of many cells, its words numbered, so that cells are compared and climb by number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int32]
 
 
-class Worded:
+class KeyColumn:
     """What a key is in each cell: `codes` int32 [C], which may be written to, point into `words`."""
 
     def __init__(self, words: Sequence[str], codes: Codes) -> None:
@@ -19,15 +19,15 @@ class Worded:
         self._code = dict(zip(self.words, range(len(self.words)), strict=True))
 
     @classmethod
-    def of(cls, values: Sequence[str]) -> Worded:
+    def of(cls, values: Sequence[str]) -> KeyColumn:
         """The key of which these are the values, by cell."""
         made = cls(list(dict.fromkeys(values)), np.zeros(0, np.int32))
         made.codes = made.find(values)
         return made
 
-    def copy(self) -> Worded:
+    def copy(self) -> KeyColumn:
         """The same, to be changed apart."""
-        return Worded(self.words, self.codes.copy())
+        return KeyColumn(self.words, self.codes.copy())
 
     def code(self, word: str) -> int:
         """The number of a word, a new one where no cell has it."""

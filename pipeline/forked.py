@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from pipeline import apart, worker
+from schemas.policy import Policy
 from schemas.trouble import Trouble
 
 PATIENCE = 20.0  # seconds that workers have to end after their run
@@ -27,15 +28,19 @@ class ForkServer:
         self.workers, self.is_needed = workers, workers > 1
         self._process: BaseProcess | None = None
         self._line: Connection | None = None
+        self._is_ready = False
 
-    def start(self) -> None:
-        """Start it, unless it was started: as a fork with all that this process has imported; anew where that cannot be."""
+    def start(self, policy: Policy) -> None:
+        """Start it, unless it was started: as a fork with all that this process has imported; anew where that cannot be.
+
+        It gets ready while this process goes on.
+        """
         if self.is_needed and not self._process:
             if apart.can_fork():
-                worker.get_ready()
+                worker.load()
             with patch.dict(os.environ, apart.ALONE):
                 method = "fork" if apart.can_fork() else "spawn"  # an import may have started a thread
-                self._process, self._line = apart.begin(method, worker.serve, self.workers)
+                self._process, self._line = apart.begin(method, worker.serve, self.workers, policy)
 
     def __enter__(self) -> ForkServer:
         return self
@@ -55,14 +60,15 @@ class ForkServer:
     def wait_until_ready(self) -> None:
         """Wait for its imports and kernels. Raises Trouble E103 when it has failed."""
         try:
-            if self._line:
-                self._line.recv()
+            if self._line and not self._is_ready:
+                self._is_ready = bool(self._line.recv())
         except (EOFError, OSError):
             raise Trouble("E103", "worker processes cannot be started; --workers 1 needs none") from None
 
     def fork(self, environment: Mapping[str, str]) -> None:
-        """Start one worker."""
+        """Start one worker, as soon as may be. Raises Trouble E103."""
         if self._line:
+            self.wait_until_ready()
             self._line.send(dict(environment))
 
     def has_died(self, patience: float | None = None) -> bool:

@@ -55,7 +55,7 @@ def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outc
     refuse_noise(wanted, policy)
     chosen = engine(wanted)
     inputs = find(wanted.inputs)
-    start(server, wanted)  # before the lock, which a fork would hold as well
+    server.start(policy)  # before the lock, which a fork would hold as well
     with lock.hold(wanted.output):
         warnings = publish.recover(wanted.output)
         job, fresh = prepare(wanted, policy, countries, inputs, now, chosen, digests)
@@ -68,16 +68,6 @@ def _run(wanted: Wanted, now: int, server: ForkServer, digests: Digests) -> Outc
         else:
             record = nothing_to_read(job)
     return Outcome(record, [source.path for source in inputs], warnings, time.monotonic() - began)
-
-
-def start(server: ForkServer, wanted: Wanted) -> None:
-    """Start what workers are forked from, if there are several."""
-    progress = Progress(0, sys.stderr, enabled=not wanted.quiet and server.is_needed)
-    progress.stage(GETTING_READY)
-    try:
-        server.start()
-    finally:
-        progress.clear()
 
 
 def execute(
@@ -93,9 +83,7 @@ def execute(
 
     progress = Progress(sum(source.size for source in fresh), sys.stderr, enabled=not wanted.quiet)
     progress.stage(GETTING_READY)
-    if server.is_needed:
-        server.wait_until_ready()  # it has compiled them for all workers
-    else:
+    if not server.is_needed:
         calls.warm()
     try:
         guarded = loopback_only() if engine.local else nullcontext()  # other engines bring servers of their own

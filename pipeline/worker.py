@@ -17,23 +17,31 @@ from typing import NoReturn
 
 from pipeline import collector, sampler, spared
 from pipeline.apart import be_silent, can_fork, command, die_with
+from schemas.policy import Policy
 
 _running: set[int] = set()  # workers that have not ended
 
 
-def get_ready() -> None:
-    """Import what workers need and compile the kernels, or load them; all of it for good."""
+def load() -> None:
+    """Import what workers need, for good."""
     import apache_beam.runners.worker.sdk_worker_main  # noqa: F401
 
     import pipeline.flow  # noqa: F401
+
+
+def get_ready(policy: Policy) -> None:
+    """Compile the kernels, or load them, and open what treatments look things up in."""
+    from transforms import anonymise
     from transforms.kernels import calls
 
     calls.warm()
+    anonymise.warm(policy)
 
 
-def serve(line: Connection, workers: int) -> None:
+def serve(line: Connection, workers: int, policy: Policy) -> None:
     """Get ready, say so, and start a worker for each environment that comes; the end of the line is that of the workers."""
-    get_ready()
+    load()
+    get_ready(policy)
     collector.leave_alone()  # else that of each worker would touch, and so copy, what they share
     if can_fork():
         from transforms import held

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline import apart, worker
 from pipeline.forked import ForkServer
 from pipeline.options import Wanted
 from pipeline.run import run
+from schemas.policy import Policy
 from schemas.trouble import Trouble
 
 LOG = Path(__file__).resolve().parents[1] / "sample_logs" / "combined" / "input.log"
@@ -19,7 +21,9 @@ DEADLINE = 120.0
 FORKED = """
 import json, os
 from pipeline import worker
-worker.get_ready()
+from schemas.policy import Policy
+worker.load()
+worker.get_ready(Policy())
 threads = len(os.listdir("/proc/self/task"))
 worker.work = lambda environment, parent: os._exit(7)
 pid = worker.start({})
@@ -34,22 +38,45 @@ subprocess.Popen = lambda command, **named: commands.append(command) or real(com
 pid = worker.start({"PIPELINE_OPTIONS": "no JSON"})
 print(json.dumps([commands[0][-1], os.waitpid(pid, 0)[1] != 0]))
 """
+LEARNT = """
+import json, sys
+from pipeline import worker
+from schemas.policy import Policy
+from transforms.anonymise import EXAMPLE, worded
+from transforms.distinct import Words
+if sys.argv[1:]:
+    worker.load()
+    worker.get_ready(Policy())
+began = set(sys.modules)
+import ua_parser_rs
+from transforms.treatments import referrer
+opened = []
+ua_parser_rs.UserAgentExtractor = ua_parser_rs.OSExtractor = referrer.PublicSuffixList = lambda *_, **__: opened.append(1)
+told = dict(EXAMPLE, path=b"/b-2", referrer=b"https://www.example.net/")
+try:
+    for treatment in worded(Policy(), Words()):
+        treatment.treat(0, *map(told.get, treatment.takes))
+except AttributeError:
+    pass  # of None, which is what we opened
+print(json.dumps([len(opened), sorted(name for name in set(sys.modules) - began if name.startswith("transforms."))]))
+"""
 SERVER = """
 import json
 from pipeline import apart
 from pipeline.forked import ForkServer
+from schemas.policy import Policy
 begin, methods = apart.begin, []
 apart.begin = lambda method, *given: methods.append(method) or begin(method, *given)
 with ForkServer(2) as server:
-    server.start()
+    server.start(Policy())
     server.wait_until_ready()
     print(json.dumps([methods, server.has_died(0.0)]))
 """
 
 
-def told(program: str) -> object:
+def told(program: str, *arguments: str) -> Any:
     """What a program prints, as JSON."""
-    command = [*apart.command("x")[:-2], "-c", program]
+    command = [*apart.command("x")[:-2], "-c", program, *arguments]
     done = subprocess.run(
         command, env=apart.surroundings(apart.ALONE), capture_output=True, timeout=DEADLINE, check=True, text=True
     )
@@ -66,6 +93,13 @@ def published(folder: Path, workers: int) -> dict[str, bytes]:
 def test_what_is_forked_has_one_thread() -> None:
     """With everything imported and all kernels there the process has one thread, and so its workers are forks of it."""
     assert told(FORKED) == [1, 7]
+
+
+def test_workers_have_open_what_values_are_looked_up_in() -> None:
+    """Suffix list, agent rules and detectors are opened once, by what workers are forked from, and by each without it."""
+    assert told(LEARNT, "ready") == [0, []]
+    opened, imported = told(LEARNT)
+    assert opened and imported
 
 
 def test_server_is_a_fork_of_the_run() -> None:
@@ -90,7 +124,7 @@ def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) ->
     """A process that ends before it is ready: E103 and what to do."""
     monkeypatch.setattr(worker, "serve", isinstance)  # which takes no connection for a type
     with pytest.raises(Trouble, match="--workers 1") as failed, ForkServer(2) as server:
-        server.start()
+        server.start(Policy())
         server.wait_until_ready()
     assert failed.value.code == "E103"
 
@@ -98,6 +132,6 @@ def test_server_that_cannot_start_is_trouble(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_worker_needs_no_server() -> None:
     """A run in one process starts no other."""
     with ForkServer(1) as server:
-        server.start()
+        server.start(Policy())
         assert server._process is None
         server.wait_until_ready()

@@ -80,8 +80,21 @@ def check_treatments(fields: Fields) -> None:
                 raise DeclarationError(f"fields.toml: treatment.{treatment.name}.{key} is not what its file says")
 
 
-# treatments that turn values into words
+# treatments that turn values into words, and by column an example that has them look into all that they look things up in
 WORDED = ("route", "parameters", "referrer", "agent", "affiliate", "link", "licence", "server")
+
+
+EXAMPLE = {
+    "path": b"/a-1",
+    "referrer": b"https://www.example.org/",
+    "agent": b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+}
+
+
+def warm(policy: Policy) -> None:
+    """Open suffix list, agent rules and detectors, so that workers started afterwards need not do it at once."""
+    for treatment in worded(policy, Words()):
+        treatment.treat(0, *map(EXAMPLE.get, treatment.takes))
 
 
 def nothing(*values: bytes | None) -> frozenset[str]:
@@ -120,6 +133,7 @@ class Worded:
             found = self.refused.setdefault(refuse(values), len(self.refused))
             return (*(words.code(word) for word in give(values, **told)), found)
 
+        self.treat = treat
         self.memo = Memo(treat, self.takes, len(self.gives) + 1)
         lacking: Sequence[str] = getattr(treatment, "lacking", ())
         self.has_lacking, row = bool(lacking), [words.code(word) for word in lacking]
@@ -152,6 +166,11 @@ class Worded:
             yield name, np.ascontiguousarray(codes[:, i]).take(ids)
 
 
+def worded(policy: Policy, words: Words) -> list[Worded]:
+    """The treatments of values that become words."""
+    return [Worded(import_module(f"transforms.treatments.{name}"), policy, words) for name in WORDED]
+
+
 class Bench:
     """All treatments of one worker, with what they remember."""
 
@@ -173,7 +192,7 @@ class Bench:
         self.addresses = Addresses(treatment, self.words, self.sites, bool(policy.ip.trusted_proxies))
         self.visitors = Visitors(treatment, self.words, self.sites)
         self.event, self.features = event.Treatment(policy), features.Treatment(policy)
-        self.worded = [Worded(import_module(f"transforms.treatments.{name}"), policy, self.words) for name in WORDED]
+        self.worded = worded(policy, self.words)
 
     def anonymise(self, events: Events) -> PseudonymousEvents:
         """One chunk. The columns that go in are gone from what comes out."""

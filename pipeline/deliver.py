@@ -189,7 +189,7 @@ def files_read(job: Job, accounts: Accounts, due: Due) -> list[FileRead]:
     for (file, site, day), count in accounts.days.items():
         days.setdefault(file, {}).setdefault(site, {})[as_date(day)] = count
     return [
-        FileRead(one.sha256 or due.of(number), one.bytes, first, last, days.get(number, {}), job.assigned)
+        FileRead(one.digest or due.of(number), one.bytes, first, last, days.get(number, {}), job.assigned)
         for number, one in enumerate(job.inputs)
         for first, last in [accounts.edges.get(number, (None, None))]
     ]

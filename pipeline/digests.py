@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 
+from blake3 import blake3
+
 from pipeline import apart
 from pipeline.find import REMOTE, Input, find, open_bytes
 from schemas.trouble import Trouble
 
 DIGESTED = 1 << 20  # bytes at once
+KIND = "blake3:"  # in front of the hexadecimal digits: who looks a file up by its digest has to know how it was made
 
 
 def digest(source: Input) -> str:
-    """sha256 of the bytes that will be read. Raises Trouble E302, E303."""
-    state, left = hashlib.sha256(), source.size
+    """BLAKE3 of the bytes that will be read, after its KIND. Raises Trouble E302, E303."""
+    state, left = blake3(), source.size
     block = memoryview(bytearray(min(left, DIGESTED)))
     with open_bytes(source.path) as file:
         while left and (size := file.readinto(block[:left])):  # type: ignore[attr-defined]
@@ -26,11 +28,11 @@ def digest(source: Input) -> str:
             left -= size
     if left:
         raise Trouble("E303", f"{source.path} became shorter while it was read")
-    return state.hexdigest()
+    return KIND + state.hexdigest()
 
 
 class Digests:
-    """Context of a run: sha256 of its inputs, from a fork that begins with it, or made when they are asked for.
+    """Context of a run: digests of its inputs, from a fork that begins with it, or made when they are asked for.
 
     What goes wrong in the fork is met again by whoever asks. Inputs that are not on this machine are left to him.
     """
@@ -54,7 +56,7 @@ class Digests:
             self._process.join()
 
     def of(self, source: Input) -> str:
-        """sha256 of the first `size` bytes of an input. Raises Trouble E302, E303."""
+        """The digest of the first `size` bytes of an input. Raises Trouble E302, E303."""
         while self._line and source not in self._made:
             try:
                 self._made.update([self._line.recv()])

@@ -57,12 +57,12 @@ class Period:
 
 @dataclass(frozen=True)
 class FileRead:
-    """An input file that was read in full: sha256 and bytes as stored, extreme event times (seconds since the epoch).
+    """An input file that was read in full: digest and bytes as stored, extreme event times (seconds since the epoch).
 
     `days` are the events by site and the site's own date; `assigned` is a digest of what decides on both.
     """
 
-    sha256: str
+    digest: str
     bytes: int
     first: int | None
     last: int | None
@@ -197,6 +197,9 @@ def _file_read(data: Mapping[str, Any]) -> FileRead:
         site: {dt.date.fromisoformat(date): _whole(n) for date, n in counts.items()}
         for site, counts in data["days"].items()
     }
+    data = {
+        name.replace("sha256", "digest"): value for name, value in data.items()
+    }  # as it was made, and called, at first
     return FileRead(**{**data, "days": days})
 
 

@@ -17,13 +17,13 @@ from transforms.guard import Terms
 
 @dataclass(frozen=True)
 class InputDigest:
-    """An input file as it is read: its path, sha256 and size in bytes, and its inode number where it has one.
+    """An input file as it is read: its path, digest and size in bytes, and its inode number where it has one.
 
-    Without `sha256` it is one that nobody needs before the commit, which asks the launcher (`Due`).
+    Without `digest` it is one that nobody needs before the commit, which asks the launcher (`Due`).
     """
 
     path: str
-    sha256: str | None
+    digest: str | None
     bytes: int
     inode: int | None
 

@@ -22,7 +22,7 @@ from transforms.keys import KeyReference
 LONGEST_PLACE = 80  # bytes; a socket's path has at most 104 (sun_path of macOS; Linux has 108)
 
 Listener = Callable[[int, int], None]  # bytes of input done, lines read; both since the last call
-Digest = Callable[[int], str]  # sha256 of an input, by its number; raises Trouble
+Digest = Callable[[int], str]  # that of an input, by its number; raises Trouble
 
 
 class Launcher:
@@ -151,7 +151,7 @@ class Due:
     path: str = ""
 
     def of(self, number: int) -> str:
-        """sha256 of an input, by its number; as soon as there is one. Raises Trouble E302, E303, E103."""
+        """The digest of an input, by its number; as soon as there is one. Raises Trouble E302, E303, E103."""
         if (launcher := _here.get(self.path)) and launcher.digest:
             return launcher.digest(number)
         try:

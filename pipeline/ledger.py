@@ -104,8 +104,8 @@ class Ledger:
 
     @cached_property
     def _read(self) -> dict[str, FileRead]:
-        """sha256 → the file, as the latest entry has it."""
-        return {file.sha256: file for entry in self.entries for file in entry.files_read}
+        """Digest → the file, as the latest entry has it."""
+        return {file.digest: file for entry in self.entries for file in entry.files_read}
 
     @cached_property
     def sizes(self) -> frozenset[int]:
@@ -186,10 +186,10 @@ class Ledger:
         known: dict[str, FileRead] = {}
         most: dict[SiteDay, int] = {}
         for entry in self.entries:
-            known.update({file.sha256: file for file in entry.files_read})
+            known.update({file.digest: file for file in entry.files_read})
             if entry.profile != profile:
                 continue
-            had = _sum_days(known, {file.sha256 for file in entry.files_read} | set(entry.files_skipped))
+            had = _sum_days(known, {file.digest for file in entry.files_read} | set(entry.files_skipped))
             for period in entry.periods:
                 for day in _days(period.grain, period.date):
                     most.setdefault((period.site, as_date(day)), 0)

@@ -65,14 +65,14 @@ def prepare(
     for source in inputs:
         # a file that cannot be one that was read, nor another input once more, is hashed while it is read
         can_wait = engine.local and same_size[source.size] == 1 and source.size not in ledger.sizes
-        sha256 = None if can_wait else made.of(source)
-        if sha256 and sha256 in {one.sha256 for one in read} | skipped:
+        digest = None if can_wait else made.of(source)
+        if digest and digest in {one.digest for one in read} | skipped:
             repeated += 1  # the same bytes under two names are the same requests
-        elif sha256 and all(ledger.skippable(name, sha256, grains[name], assigned) for name in names):
-            skipped.add(sha256)
+        elif digest and all(ledger.skippable(name, digest, grains[name], assigned) for name in names):
+            skipped.add(digest)
         else:
             fresh.append(source)
-            read.append(InputDigest(source.place, sha256, source.size, source.inode))
+            read.append(InputDigest(source.place, digest, source.size, source.inode))
     written = chosen_clock(wanted, now)
     formats, forms = chosen_formats(wanted, policy, fresh)
     total = expected_bytes(fresh)

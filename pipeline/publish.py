@@ -74,7 +74,7 @@ def commit(
     a crash leaves the rest to `recover`.
     """
     ledger = Ledger.load(root)
-    read = tuple(sorted(files_read, key=lambda file: file.sha256))
+    read = tuple(sorted(files_read, key=lambda file: file.digest))
     skipped = tuple(sorted(set(files_skipped)))
     entries = tuple(
         Entry(

@@ -48,7 +48,7 @@ class Item(NamedTuple):
 
     kind: str
     place: str
-    sha256: str
+    digest: str
     end: str
 
 
@@ -56,7 +56,7 @@ class Log(NamedTuple):
     """A raw log with its digest, the time by which it is as old as it is, and why it has to stay although it is too old."""
 
     source: Input
-    sha256: str
+    digest: str
     newest: int
     kept_for: str
 
@@ -72,7 +72,7 @@ class Due:
     @property
     def checksum(self) -> str:
         """64 bits, in hex, of exactly these items."""
-        said = json.dumps([[one.kind, one.place, one.sha256] for one in self.items])
+        said = json.dumps([[one.kind, one.place, one.digest] for one in self.items])
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -106,7 +106,7 @@ def over(wanted: Wanted, policy: Policy, ledger: Ledger, unpublished: bool, now:
     """What is over its time by now (seconds since the epoch)."""
     old = list(old_logs(wanted, policy, ledger, unpublished, now))
     logs, kept = [one for one in old if not one.kept_for], [one for one in old if one.kept_for]
-    items = [Item(LOG, one.source.place, one.sha256, _date(one.newest).isoformat()) for one in logs]
+    items = [Item(LOG, one.source.place, one.digest, _date(one.newest).isoformat()) for one in logs]
     items += old_tables(ledger, before(_date(now), policy.retention.release_months))
     if not kept:  # a log that stays may still be read, and must be read without those that are forgotten
         items += old_tombstones(wanted.output, now - policy.retention.raw_days * DAY)
@@ -127,15 +127,15 @@ def old_logs(wanted: Wanted, policy: Policy, ledger: Ledger, unpublished: bool, 
     dating = Dating(policy, wanted.site, formats, chosen_clock(wanted, now), now)
     assigned = assignment(wanted, policy)
     for source, name in zip(inputs, names, strict=True):
-        file, sha256 = real(source), digest(source)
-        known = ledger.read_as(sha256, assigned)
+        file, known_by = real(source), digest(source)
+        known = ledger.read_as(known_by, assigned)
         if known is not None and known.last is not None and known.last <= now + AHEAD:
             dated = Dated(known.last, {site: frozenset(days) for site, days in known.days.items()})
         else:
             dated = dating.file(source, name)
         newest = int(file.stat().st_mtime) if dated.newest is None else dated.newest
         if newest < limit:
-            yield Log(source, sha256, newest, why_kept(file, dated, policy, ledger, unpublished))
+            yield Log(source, known_by, newest, why_kept(file, dated, policy, ledger, unpublished))
 
 
 def why_kept(file: Path, dated: Dated, policy: Policy, ledger: Ledger, unpublished: bool) -> str:
@@ -194,7 +194,7 @@ def delete(root: Path, policy: Policy, due: Due, now: int) -> None:
         periods=(),
         files=(),
         retired=tuple(one.place for one in due.items if one.kind == TABLE),
-        erased=tuple(sorted({one.sha256 for one in due.items if one.kind == LOG})),
+        erased=tuple(sorted({one.digest for one in due.items if one.kind == LOG})),
     )
     ledger = ledger.append(root, entry)
     publish.retire(root, ledger)

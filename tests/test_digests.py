@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from pipeline import apart, digests
 from pipeline.digests import Digests, digest
@@ -27,7 +27,7 @@ def log(tmp_path: Path) -> Path:
 
 
 BESIDE = """
-import hashlib, json, os, sys
+import json, os, sys
 from pipeline import digests
 from pipeline.find import find
 made = []
@@ -47,20 +47,20 @@ def beside(*paths: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def sha256(path: Path) -> str:
-    """That of the library."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def of(path: Path) -> str:
+    """That of the library, of all bytes at once."""
+    return f"blake3:{blake3(path.read_bytes()).hexdigest()}"
 
 
 def test_digests_are_those_of_the_library(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a fork before they are asked for, or by whoever asks; in blocks, or at once."""
     (found,) = find([str(log)])
-    assert Digests().of(found) == sha256(log)
+    assert Digests().of(found) == of(log)
     monkeypatch.setattr(digests, "DIGESTED", 1000)
-    assert digests.digest(found) == sha256(log)
+    assert digests.digest(found) == of(log)
     (tmp_path / "b.log").write_bytes(b"line\n")
     told = json.loads(beside(log, tmp_path / "b.log")[0])
-    assert told[:2] == [[sha256(log), sha256(tmp_path / "b.log")], 0]
+    assert told[:2] == [[of(log), of(tmp_path / "b.log")], 0]
 
 
 def test_a_file_that_has_changed_is_read_again(log: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_file_that_has_changed_is_read_again(log: Path) -> None:
     assert known.of(found) == "of what it was"
     with log.open("ab") as file:
         file.write(b"one more\n")
-    assert known.of(*find([str(log)])) == sha256(log)
+    assert known.of(*find([str(log)])) == of(log)
 
 
 def test_trouble_is_that_of_whoever_asks(log: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_trouble_is_that_of_whoever_asks(log: Path, tmp_path: Path) -> None:
     known = Digests()
     known._line = ours
     (found,) = find([str(log)])
-    assert known.of(found) == sha256(log)
+    assert known.of(found) == of(log)
     os.truncate(log, 10)
     with pytest.raises(Trouble, match="shorter"):
         known.of(found)

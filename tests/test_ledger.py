@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_entry_survives_its_bytes() -> None:
         (PublishedFile("pages/site=shop/grain=week/date=2026-11-16/part-0.parquet", "d" * 64, 2, 900),),
     )  # fmt: skip
     assert from_bytes(to_bytes(entry)) == (entry,)
+
+
+def sealed(data: dict[str, Any]) -> bytes:
+    """An entry as JSON, with the digest of its rest."""
+    body = json.dumps(data, indent=1, sort_keys=True) + "\n"
+    return json.dumps({**data, "sha256": hashlib.sha256(body.encode()).hexdigest()}).encode()
+
+
+def test_entry_of_the_first_days_is_read() -> None:
+    """Digests of the files read were sha256, and called so."""
+    entry = following(Ledger(), period(SAT), files=(read("e" * 64, {SAT: 9}),))
+    data = json.loads(to_bytes(entry))
+    del data["sha256"]
+    (file,) = data["files_read"]
+    file["sha256"] = file.pop("digest")
+    assert from_bytes(sealed(data)) == (entry,)
 
 
 def test_two_profiles_of_a_commit_survive_its_bytes(tmp_path: Path) -> None:
@@ -157,10 +174,8 @@ def test_path_outside_the_folder_is_no_entry() -> None:
     data = json.loads(to_bytes(following(Ledger(), period(SAT))))
     del data["sha256"]
     data["files"] = [{"path": "../../etc/x", "sha256": "0" * 64, "rows": 1, "bytes": 1}]
-    body = json.dumps(data, indent=1, sort_keys=True) + "\n"
-    data["sha256"] = hashlib.sha256(body.encode()).hexdigest()
     with pytest.raises(ValueError, match="not those of the periods"):
-        from_bytes(json.dumps(data).encode())
+        from_bytes(sealed(data))
 
 
 def test_entry_number_is_taken_once(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
+from blake3 import blake3
 
 from pipeline import run as running
 from pipeline.digests import Digests
@@ -161,7 +161,7 @@ def test_digests_that_nobody_needs_are_waited_for_last(tmp_path: Path, asked: li
     run(log, output=output)
     assert asked == ["read", "a.log"]
     (entry,) = (json.loads(file.read_text()) for file in (output / "internal" / "ledger").glob("*.json"))
-    assert [file["sha256"] for file in entry["files_read"]] == [hashlib.sha256(log.read_bytes()).hexdigest()]
+    assert [file["digest"] for file in entry["files_read"]] == [f"blake3:{blake3(log.read_bytes()).hexdigest()}"]
 
 
 def test_digests_that_may_be_known_are_asked_for_first(tmp_path: Path, asked: list[str]) -> None:

@@ -258,12 +258,12 @@ def test_a_release_without_its_old_periods_is_whole(
 def test_the_ledger_has_what_went(log: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One more entry, chained to those before: places of published files and digests of logs, and no log's name."""
     old = Ledger.load(output)
-    sha256 = old.entries[0].files_read[0].sha256
+    digest = old.entries[0].files_read[0].digest
     result = delete(capsys, at(2027, 12, 20), log, "--output", output)
     entry = Ledger.load(output).entries[-1]
     assert (entry.number, entry.previous) == (len(old.entries) + 1, old.tail)
     assert list(entry.retired) == places(result, "table")
-    assert (entry.erased, entry.periods, entry.files) == ((sha256,), (), ())
+    assert (entry.erased, entry.periods, entry.files) == ((digest,), (), ())
     assert "access.log" not in (output / "internal" / "ledger" / "00000002.json").read_text()
 
 

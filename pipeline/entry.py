@@ -197,9 +197,8 @@ def _file_read(data: Mapping[str, Any]) -> FileRead:
         site: {dt.date.fromisoformat(date): _whole(n) for date, n in counts.items()}
         for site, counts in data["days"].items()
     }
-    data = {
-        name.replace("sha256", "digest"): value for name, value in data.items()
-    }  # as it was made, and called, at first
+    # of the first days it was sha256, and called so
+    data = {name.replace("sha256", "digest"): value for name, value in data.items()}
     return FileRead(**{**data, "days": days})
 
 

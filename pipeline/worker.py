@@ -35,7 +35,8 @@ def get_ready(policy: Policy) -> None:
     from transforms.kernels import calls
 
     calls.warm()
-    anonymise.warm(policy)
+    with suppress(Exception):  # what is wrong is met again, and said, by the worker that needs it
+        anonymise.warm(policy)
 
 
 def serve(line: Connection, workers: int, policy: Policy) -> None:

@@ -10,7 +10,7 @@ from pipeline.sink import PREVIEW
 from schemas.load import Fields, Format
 from schemas.policy import Policy
 from schemas.stages import Range
-from schemas.tables import Trends
+from schemas.table import Trends
 from transforms.forgotten import Forgotten
 from transforms.guard import Terms
 

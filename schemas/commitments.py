@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from schemas.load import Fields, entries, expect, fields, only_keys, shipped
-from schemas.tables import Trends, trends
+from schemas.table import Trends
+from schemas.tables import trends
 
 PROOFS = ("tables", "dropped", "denied", "geography", "apart", "checks", "commands", "attacks", "tests")
 """Kinds of proof, in the order in which they are shown."""

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from schemas.tables import Table
+from schemas.table import Table
 
 CLASS = "agent_class"  # held in every table, so that each of its values is a world of its own
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from schemas.load import DeclarationError, Fields
-from schemas.tables import Table, Trends
+from schemas.table import Table, Trends
 
 KEPT_APART = ("network", "identity")
 """Classes of which a type, a table or a file may hold one at most; a published file none."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.load import entries, expect, only_keys, shipped, subtable
 from schemas.noise import Bounds, read_bounds
-from schemas.tables import Trends, trends
+from schemas.table import Trends
+from schemas.tables import trends
 
 HOUSE = "internal"
 NAMES = (HOUSE, "partner", "dp")  # in this order, whatever the order they are asked for in

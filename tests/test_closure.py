@@ -18,7 +18,8 @@ from audit.bounds import Cells as Audited
 from audit.case import Part
 from schemas import families, load
 from schemas.policy import make_policy
-from schemas.tables import Table, read_trends, trends
+from schemas.table import Table
+from schemas.tables import read_trends, trends
 from transforms.guard.bounds import Rooms
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Crowd, Share

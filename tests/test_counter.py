@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.stages import Accounts, PseudonymousEvents
-from schemas.tables import Key, Table, Trends
+from schemas.table import Key, Table, Trends
 from transforms import partials
 from transforms.counter import Counter
 from transforms.distinct import Words, nullable

@@ -13,7 +13,8 @@ from test_guard import Hits, cells_of, crowd, rows_of
 
 from schemas import load
 from schemas.load import DeclarationError
-from schemas.tables import Key, Table, read_trends, trends
+from schemas.table import Key, Table
+from schemas.tables import read_trends, trends
 from transforms.guard.diversity import diversify
 from transforms.guard.generalise import Climb, generalise
 from transforms.guard.hierarchies import OTHER, ancestors

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.policy import Site
-from schemas.tables import Key, Table
+from schemas.table import Key, Table
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Cells, Climb, generalise
 from transforms.guard.hierarchies import OTHER, ancestors

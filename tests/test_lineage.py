@@ -25,7 +25,8 @@ from pipeline.run import execute
 from schemas import load
 from schemas.lineage import Holding, classes, holdings, lineage, refuse_link, refuse_links
 from schemas.load import DeclarationError, Fields
-from schemas.tables import Trends, read_trends, trends
+from schemas.table import Trends
+from schemas.tables import read_trends, trends
 from schemas.trouble import Trouble
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline import run as running
 from pipeline.options import Wanted
 from schemas.load import fields
+from transforms import agent_names
 from transforms.treatments import agent
 
 WIKIMEDIA = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "vectors" / "wikimedia"
@@ -149,18 +150,18 @@ NAMES = {
 @pytest.mark.parametrize(("pattern", "name"), NAMES.items(), ids=NAMES.values())
 def test_bot_names_come_from_patterns(pattern: str, name: str) -> None:
     """A bot is called by the plain words of its pattern."""
-    assert agent.bot_name(pattern) == name
+    assert agent_names.bot_name(pattern) == name
 
 
 def _closed(found: tuple[str, ...]) -> bool:
     agent_class, family, major, system, device, bot = found
     return (
         agent_class in ("human", "bot")
-        and family in agent.family_names() | {"(none)", "(other)"}
+        and family in agent_names.family_names() | {"(none)", "(other)"}
         and (major == "(none)" or (major.isdigit() and len(major) <= 3))
-        and system in agent.system_names() | {"(none)", "(other)"}
+        and system in agent_names.system_names() | {"(none)", "(other)"}
         and device in {*agent.DEVICES, "(none)"}
-        and bot in agent.bot_names() | agent.family_names() | {"(none)", "(other)", "(tool)"}
+        and bot in agent_names.bot_names() | agent_names.family_names() | {"(none)", "(other)", "(tool)"}
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-NONE, OTHER = "(none)", "(other)"
+from transforms.agent_names import OTHER, family_names, system_names
+
+NONE = "(none)"
 _NOTHING = frozenset(["", "-", "null", "(not set)", "unknown", "(none)"])
 _LONGEST = 64  # bytes
 
@@ -47,16 +49,12 @@ def collected(
 @cache
 def families() -> dict[str, str]:
     """Browser families by their names in lower case."""
-    from transforms.treatments.agent import family_names
-
     return {name.lower(): name for name in family_names()}
 
 
 @cache
 def systems() -> dict[str, str]:
     """Operating systems by their names in lower case."""
-    from transforms.treatments.agent import system_names
-
     return {name.lower(): name for name in system_names()}
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.policy import Site
 from schemas.stages import PseudonymousEvents
-from schemas.tables import Table, Trends
+from schemas.table import Table, Trends
 from transforms import partials
 from transforms.distinct import codes_of
 from transforms.kernels.bins import arrange

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.partials import number
-
-if TYPE_CHECKING:
-    from transforms.numbered import Values
 
 Codes = NDArray[np.int32]
 
@@ -83,10 +80,10 @@ class Source:
             self._values[name] = [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
         return self._values[name]
 
-    def numbers(self, name: str, values: Values) -> Codes:
-        """The numbers of the distinct values, and behind them that of null."""
+    def numbers(self, name: str, number: Callable[[str, pa.BinaryArray], Codes]) -> Codes:
+        """The numbers of the distinct values, and behind them that of null, by what numbers the values of a column."""
         if name not in self._numbers:
-            self._numbers[name] = values.numbers(name, self.batch[name].dictionary)
+            self._numbers[name] = number(name, self.batch[name].dictionary)
         return self._numbers[name]
 
     def integers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:

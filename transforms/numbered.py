@@ -69,7 +69,9 @@ class Memo:
         at, fresh = distinct.site, np.zeros(0, np.int64)
         for name, rows in zip(self._takes, self._rows, strict=True):
             codes = distinct.codes.get(name)
-            number = np.zeros(distinct.size, np.int32) if codes is None else source.numbers(name, values).take(codes)
+            number = (
+                np.zeros(distinct.size, np.int32) if codes is None else source.numbers(name, values.numbers).take(codes)
+            )
             at, fresh = rows.number(pair(at, number))
         while self._rows[-1].count > len(self._given):
             self._given = np.concatenate([self._given, np.zeros_like(self._given)])

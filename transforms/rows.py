@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.tables import Table
+from schemas.table import Table
 from transforms.distinct import codes_of
 
 Codes = NDArray[np.int32]

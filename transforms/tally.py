@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from schemas.policy import Policy
 from schemas.stages import Accounts, PseudonymousEvents, Sealed
-from schemas.tables import Trends
+from schemas.table import Trends
 from transforms import accounts as accounting
 from transforms.counter import Counter
 from transforms.keys import KeyReference, Seal

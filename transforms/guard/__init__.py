@@ -6,7 +6,7 @@ import apache_beam as beam
 
 from schemas.policy import Policy, Site
 from schemas.stages import Accounts
-from schemas.tables import Trends
+from schemas.table import Trends
 from schemas.trouble import only_codes
 from transforms.guard import bounded
 from transforms.guard.bounded import BoundingGuard

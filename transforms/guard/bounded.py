@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from schemas.noise import Bounds
 from schemas.policy import Site
 from schemas.stages import Accounts
-from schemas.tables import Trends
+from schemas.table import Trends
 from transforms.guard.crowd import Crowd, Share
 from transforms.guard.generalise import Label
 from transforms.guard.release import SiteGuard, SiteRelease

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas import families
 from schemas.families import Link, kind_in
-from schemas.tables import Table
+from schemas.table import Table
 from transforms.guard.crossing import Crossing, counted
 from transforms.guard.diversity import diversify
 from transforms.guard.generalise import Cells, Climb, Label, Row

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.policy import Site
-from schemas.tables import Table
+from schemas.table import Table
 from transforms.guard.crowd import Crowd, Groups
 from transforms.guard.hierarchies import OTHER, ancestors
 from transforms.guard.key_column import KeyColumn

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.noise import UNIT, Bounds, Cost, Mechanism, Noise
 from schemas.stages import Released
-from schemas.tables import Table
+from schemas.table import Table
 from schemas.trouble import Trouble
 from transforms.guard.bounded import Bounded
 

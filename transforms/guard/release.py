@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from schemas.policy import Site
 from schemas.stages import Accounts, Released
-from schemas.tables import GRAINS, Table, Trends
+from schemas.table import Table, Trends
+from schemas.tables import GRAINS
 from transforms.counter import measures_of
 from transforms.guard.closure import Closure
 from transforms.guard.crowd import Groups

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.policy import Site
-from schemas.tables import Table
+from schemas.table import Table
 from transforms.kernels.group import NO_VALUE, keep_least
 from transforms.partials import AGENTS
 

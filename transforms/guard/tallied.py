@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.tables import Table, Trends
+from schemas.table import Table, Trends
 from transforms import partials
 from transforms.counter import measures_of
 from transforms.distinct import nullable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.noise import Bounds
 from schemas.stages import Accounts
-from schemas.tables import Trends
+from schemas.table import Trends
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from schemas.load import shipped
+from transforms import agent_names
 from transforms.treatments import agent
 
 NOTHING = b"-"
@@ -24,13 +25,13 @@ _GECKO = "Gecko/20100101"
 
 @cache
 def _products() -> frozenset[str]:
-    names = agent.family_names() | agent.bot_names() | frozenset(shipped("agents.toml")["products"])
+    names = agent_names.family_names() | agent_names.bot_names() | frozenset(shipped("agents.toml")["products"])
     return frozenset(name for name in names if _WORDS.fullmatch(name))
 
 
 @cache
 def _platforms() -> frozenset[str]:
-    words = frozenset(word for name in agent.system_names() for word in name.split(" "))
+    words = frozenset(word for name in agent_names.system_names() for word in name.split(" "))
     return words | frozenset(shipped("agents.toml")["platforms"])
 
 
@@ -97,13 +98,13 @@ def rebuilt(words: Reading) -> Iterator[str]:
     """Agents made of closed vocabularies alone, the likeliest to be read as the same first."""
     kind, family, major, system, device, bot = words
     if kind == agent.BOT:
-        if bot not in (agent.TOOL, agent.OTHER, agent.NONE):
+        if bot not in (agent.TOOL, agent_names.OTHER, agent.NONE):
             yield from (f"Mozilla/5.0 (compatible; {bot}/1.0)", f"{bot}/1.0", bot, f"Mozilla/5.0 (compatible; {bot})")
         yield NOTHING.decode() if bot == agent.TOOL else "Mozilla/5.0 (compatible; bot)"
         return
     mobile = " Mobile" if device == "mobile" else ""
-    place = "" if system == agent.OTHER else f" ({system})"
-    name = "" if family == agent.OTHER else f" {family}/{major if major != agent.NONE else 0}.0"
+    place = "" if system == agent_names.OTHER else f" ({system})"
+    name = "" if family == agent_names.OTHER else f" {family}/{major if major != agent.NONE else 0}.0"
     yield f"Mozilla/5.0{place}{name}{mobile}"
     yield f"Mozilla/5.0{place}{mobile}"
     yield "Mozilla/5.0"

@@ -8,6 +8,17 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from transforms.agent_names import (
+    DESKTOP_SYSTEMS,
+    FAMILIES,
+    OTHER,
+    bot_name,
+    crawlers,
+    family_names,
+    listed,
+    rules,
+    system_names,
+)
 from transforms.collected import collected
 
 if TYPE_CHECKING:
@@ -17,20 +28,15 @@ TAKES = ("agent", "browser", "browser_version", "os", "device")
 GIVES = ("agent_class", "family", "major", "os", "device", "bot")
 
 HUMAN, BOT = "human", "bot"
-NONE, OTHER, TOOL = "(none)", "(other)", "(tool)"
+NONE, TOOL = "(none)", "(tool)"
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", OTHER)
 
 _LIMIT = 512
 _SPIDER = "Spider"
 _TOOL = (BOT, NONE, NONE, NONE, NONE, TOOL)
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split("|"))
-
-
 # Libraries and command-line tools among the crawler patterns: not a bot with a name, but somebody's script.
-_TOOLS = _words(
+_TOOLS = listed(
     "wget|Python-urllib|python-requests|aiohttp|httpx|libwww-perl|httpunit|Go-http-client|okhttp|AHC|"
     "Apache-HttpClient|Jetty|http_get|axios|HttpUrlConnection|AnyEvent|curl|SimpleScraper|PHP-Curl-"
     "Class|node-fetch|sindresorhus/got|mechanize|colly|HTTPie|CustomAsyncHttpClient|lwp-trivial|Java|"
@@ -66,116 +72,31 @@ _APP = re.compile(
     r"^[A-Za-z.]{1,40}/[0-9.]{1,20} \((?:iOS|Android|Linux; (?:U; )?Android) [0-9]"
 )
 
-_DESKTOP_SYSTEMS = _words(
-    "Windows|Mac OS X|Mac OS|Linux|Ubuntu|Fedora|Debian|Chrome OS|FreeBSD|OpenBSD|NetBSD|Solaris|"
-    "Linux Mint|Kubuntu|Arch Linux|CentOS|Gentoo|openSUSE|SUSE|Red Hat|Mandriva|Slackware|Lubuntu"
-)
-
-# Families whose rule takes the name from the agent through more than a list of words.
-_FAMILIES = _words(
-    "Chrome|Chrome Mobile|Chrome Mobile iOS|Chrome Mobile WebView|Chromium|Firefox|Firefox Mobile|"
-    "Firefox iOS|Safari|Mobile Safari|Mobile Safari UI/WKWebView|Edge|Edge Mobile|IE|IE Mobile|Opera|"
-    "Opera Mini|Opera Mobile|Opera Touch|Samsung Internet|Vivaldi|Yandex Browser|UC Browser|Brave|"
-    "DuckDuckGo Mobile|Konqueror|Epiphany|SeaMonkey|Lynx|Links|w3m|Android|BlackBerry WebKit|"
-    "Amazon Silk|QQ Browser|QQ Browser Mobile|MiuiBrowser|Whale|Coc Coc|Pale Moon|Maxthon|Instagram|"
-    "Facebook|Iceweasel|Camino"
-)
-_SYSTEMS = _words(
-    "Windows|Mac OS X|Linux|Android|iOS|Chrome OS|Ubuntu|Fedora|Debian|FreeBSD|OpenBSD|NetBSD|"
-    "Windows Phone|BlackBerry OS|Symbian OS|Tizen|KaiOS|HarmonyOS|tvOS|webOS"
-)
-
-_UNNAMED = "Other"
-_LITERALS = re.compile(r"(?<!\\)\((?!\?)([A-Za-z0-9 |/_-]+)\)")
-_WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/!'&()-]{0,47}")
-
-
-# ---- closed vocabularies --------------------------------------------------------------------------------------------
-
-
-def _literal_names(rules: Iterable[Any]) -> frozenset[str]:
-    """Names that rules of ua-parser can give without taking text from the agent.
-
-    A rule names its family itself, or (template "$1") by its first group: that one counts where it is a list of words.
-    """
-    names: set[str] = set()
-    for rule in rules:
-        if rule.family and rule.family != "$1":
-            names.update(() if "$" in rule.family else (rule.family,))
-            continue
-        group = re.search(r"(?<!\\)\((?!\?)", rule.regex)
-        words = _LITERALS.match(rule.regex, group.start()) if group else None
-        names.update(words[1].split("|") if words else ())
-    return frozenset(name for name in names if _WORDS.fullmatch(name))
-
-
-@cache
-def family_names() -> frozenset[str]:
-    """Browser families that can be published."""
-    return (_literal_names(_matchers()[0]) | _FAMILIES) - {_UNNAMED}
-
-
-@cache
-def system_names() -> frozenset[str]:
-    """Operating systems that can be published."""
-    return (_literal_names(_matchers()[1]) | _SYSTEMS | _DESKTOP_SYSTEMS) - {_UNNAMED}
-
-
-def bot_name(pattern: str) -> str:
-    """A name made from a pattern of crawler-user-agents, never from an agent: "[wW]get" → "wget"."""
-    name = re.split(r"\[\\s\\S\]\*|\\d|\\\(", pattern.strip("^$"))[0]
-    name = re.sub(r"\(\^\| \)|\(\[\^-\]\|\$\)", "", name)
-    name = re.sub(r"\[([^\]])[^\]]*\]", r"\1", name)
-    name = re.sub(r"\(([^|()]*)[^()]*\)", r"\1", name)
-    name = re.sub(r"\\(.)", r"\1", name.split("|")[0]).rpartition("@")[2]
-    name = re.sub(r"https?://", "", name)
-    return re.sub(r"[^A-Za-z0-9 ._!&'/+:-]", " ", name).strip(" /.;-_") or OTHER
-
-
-@cache
-def _patterns() -> tuple[str, ...]:
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-
-    return tuple(entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA)
-
-
-@cache
-def bot_names() -> frozenset[str]:
-    """Bots that can be published, besides "(tool)", "(other)" and the families of ua-parser."""
-    return frozenset(map(bot_name, _patterns()))
-
-
 # ---- matching -------------------------------------------------------------------------------------------------------
 
 
-def _matchers() -> Any:
-    from ua_parser.loaders import load_lazy_builtins
-
-    return load_lazy_builtins()
-
-
-def _extractor(kind: str, rules: Iterable[Any], *columns: str) -> Any:
+def _extractor(kind: str, found: Iterable[Any], *columns: str) -> Any:
     """Rules of ua-parser in the regex engine that does not backtrack: agents are hostile text."""
     import ua_parser_rs
 
-    return getattr(ua_parser_rs, kind)(map(attrgetter("regex", *columns), rules))
+    return getattr(ua_parser_rs, kind)(map(attrgetter("regex", *columns), found))
 
 
 @cache
 def _families() -> Any:
-    return _extractor("UserAgentExtractor", _matchers()[0], "family", "major", "minor", "patch", "patch_minor")
+    return _extractor("UserAgentExtractor", rules()[0], "family", "major", "minor", "patch", "patch_minor")
 
 
 @cache
 def _systems() -> Any:
-    return _extractor("OSExtractor", _matchers()[1], "family", "major", "minor", "patch", "patch_minor")
+    return _extractor("OSExtractor", rules()[1], "family", "major", "minor", "patch", "patch_minor")
 
 
 @cache
 def _devices(family: str | None = None) -> Any:
     """The rules of ua-parser for devices: all of them, or those that give one family."""
-    rules = [rule for rule in _matchers()[2] if family in (None, rule.family)]
-    return _extractor("DeviceExtractor", rules, "regex_flag", "family", "brand", "model")
+    found = [rule for rule in rules()[2] if family in (None, rule.family)]
+    return _extractor("DeviceExtractor", found, "regex_flag", "family", "brand", "model")
 
 
 def _is_spider(text: str) -> bool:
@@ -197,13 +118,13 @@ def _crawlers() -> Any:
     import ua_parser_rs
 
     return ua_parser_rs.UserAgentExtractor(
-        (pattern, str(position), None, None, None, None) for position, pattern in enumerate(_patterns())
+        (pattern, str(position), None, None, None, None) for position, pattern in enumerate(crawlers())
     )
 
 
 @cache
 def _name_of(position: int) -> str:
-    name = bot_name(_patterns()[position])
+    name = bot_name(crawlers()[position])
     return TOOL if name in _TOOLS else name
 
 
@@ -219,7 +140,7 @@ def _device(text: str, small: str, system: str) -> str:
         return "mobile" if "Mobile" in text or text.startswith("Dalvik") else "tablet"
     if _MOBILE.search(small) or system in ("iOS", "Windows Phone"):
         return "mobile"
-    return "desktop" if system in _DESKTOP_SYSTEMS else OTHER
+    return "desktop" if system in DESKTOP_SYSTEMS else OTHER
 
 
 class Treatment:
@@ -257,7 +178,7 @@ class Treatment:
         family = browser_found.family if browser_found else OTHER
         family = family if family in family_names() else OTHER
         if _is_spider(text):
-            name = TOOL if family in _TOOLS else OTHER if family in _FAMILIES else family
+            name = TOOL if family in _TOOLS else OTHER if family in FAMILIES else family
             return (BOT, NONE, NONE, NONE, NONE, name)
         small = text.lower()
         if _BOT_WORD.search(small):

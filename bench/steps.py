@@ -135,9 +135,8 @@ def main() -> None:
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory(prefix="crowdlog-steps-") as folder:
             wanted = Wanted(tuple(given.log), Path(folder), profiles=tuple(given.profiles), partial=True, quiet=True)
-            with patch.object(
-                read, "ahead", iter
-            ):  # what a thread of its own takes would count for whatever step is at work
+            # what a thread of its own takes would count for whatever step is at work
+            with patch.object(read, "ahead", iter):
                 spent, lines = measure(wanted, given.history)
     total = sum(spent.values())
     print("| stage | ns a line | share |\n|---|---:|---:|")

@@ -31,11 +31,8 @@ class ForkServer:
         self._is_ready = False
 
     def start(self, policy: Policy) -> None:
-        """Start it, unless it was started: as a fork with all that this process has imported; anew where that cannot be.
-
-        It gets ready while this process goes on.
-        """
-        if self.is_needed and not self._process:
+        """Start it: as a fork with all that this process has imported; anew where that cannot be. It gets ready meanwhile."""
+        if self.is_needed:
             if apart.can_fork():
                 worker.load()
             with patch.dict(os.environ, apart.ALONE):

@@ -28,14 +28,14 @@ VALUES = {
 def test_cells_climb_as_their_words_do(column: str, data: st.DataObject) -> None:
     """A word has as many steps before it, and goes where its first one leads; and so does each of its steps."""
     values = data.draw(st.lists(VALUES[column], max_size=8))
-    worded = KeyColumn.of(values)
-    assert worded.at(slice(None)) == values
-    above, height = worded.steps(np.arange(len(values)), partial(ancestors, column))
+    keys = KeyColumn.of(values)
+    assert keys.at(slice(None)) == values
+    above, height = keys.steps(np.arange(len(values)), partial(ancestors, column))
     for word in {step for value in values for step in (value, *ancestors(column, value))}:
-        (code,) = worded.find([word]).tolist()
+        (code,) = keys.find([word]).tolist()
         steps = ancestors(column, word)
         assert height[code] == len(steps)
-        assert not steps or worded.words[above[code]] == steps[0]
+        assert not steps or keys.words[above[code]] == steps[0]
 
 
 def test_copy_is_changed_apart() -> None:

@@ -80,10 +80,10 @@ def check_treatments(fields: Fields) -> None:
                 raise DeclarationError(f"fields.toml: treatment.{treatment.name}.{key} is not what its file says")
 
 
-# treatments that turn values into words, and by column an example that has them look into all that they look things up in
+# treatments that turn values into words
 WORDED = ("route", "parameters", "referrer", "agent", "affiliate", "link", "licence", "server")
 
-
+# by column, a value for which they look into all that they look things up in
 EXAMPLE = {
     "path": b"/a-1",
     "referrer": b"https://www.example.org/",

@@ -80,10 +80,10 @@ class Source:
             self._values[name] = [*(self.batch[name].dictionary.to_pylist() if self.has(name) else ()), None]
         return self._values[name]
 
-    def numbers(self, name: str, number: Callable[[str, pa.BinaryArray], Codes]) -> Codes:
-        """The numbers of the distinct values, and behind them that of null, by what numbers the values of a column."""
+    def numbers(self, name: str, numbering: Callable[[str, pa.BinaryArray], Codes]) -> Codes:
+        """The numbers of the distinct values, and behind them that of null, by what numbers those of a column."""
         if name not in self._numbers:
-            self._numbers[name] = number(name, self.batch[name].dictionary)
+            self._numbers[name] = numbering(name, self.batch[name].dictionary)
         return self._numbers[name]
 
     def integers(self, name: str, none: NDArray[np.int64]) -> NDArray[Any]:

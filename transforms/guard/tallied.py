@@ -92,11 +92,11 @@ class Tallied:
 
     def leaf_cells(self, leaves: NDArray[np.int64]) -> Cells:
         """The cells with their labels, and who stands behind them."""
-        keys = [self._worded(codes) for codes in self._cells[leaves, 1:].T]
+        keys = [self._key_column(codes) for codes in self._cells[leaves, 1:].T]
         labels = list(zip(*(key.at(slice(None)) for key in keys), strict=True)) or [()] * len(leaves)
         return Cells(labels, self._measures[leaves], self._agents[leaves], self._crowd, leaves, keys)
 
-    def _worded(self, codes: NDArray[np.int32]) -> KeyColumn:
+    def _key_column(self, codes: NDArray[np.int32]) -> KeyColumn:
         """A key of some cells; code -1: the log has no such value."""
         ids, first = group(codes.astype(np.uint64))
         used = codes[first]
